@@ -1,0 +1,330 @@
+"""Errors as responses: FastAPI's own shape, or a problem document when the client asks for one.
+
+    from fastapi import FastAPI
+    from lineside.problems import error_handlers
+
+    app = FastAPI(exception_handlers=error_handlers())
+
+Every error of lineside then answers with its ``status_hint`` and ``{"detail": ...}``. A client that
+names ``application/problem+json`` in ``Accept`` gets RFC 9457 instead. The text of a server-side
+fault is logged and never sent, except with ``debug=True``.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any, Final, cast, overload
+from urllib.parse import quote
+
+from fastapi import FastAPI, HTTPException, Request, Response, WebSocket
+from fastapi.encoders import jsonable_encoder
+from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.utils import is_body_allowed_for_status_code
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocketState
+
+from lineside._accept import quality
+from lineside.exceptions import (
+    ConfigurationError,
+    InvalidJSONError,
+    LinesideError,
+    NotAcceptableError,
+    PayloadTooLargeError,
+    UnknownVersionError,
+)
+
+__all__ = [
+    "PROBLEM_JSON",
+    "ErrorHandler",
+    "error_handlers",
+    "has_handler",
+    "install_error_handlers",
+    "problem_response",
+    "server_error_handler",
+    "to_http_exception",
+]
+
+PROBLEM_JSON: Final = "application/problem+json"
+
+ErrorHandler = Callable[[Request, Any], Awaitable[Response]]
+"""What FastAPI keeps in ``app.exception_handlers``."""
+
+_log = logging.getLogger("lineside.problems")
+
+# The data of an error that a client can act on, as extension members (RFC 9457 section 3.2).
+_MEMBERS: Final[Mapping[type[Exception], tuple[str, ...]]] = {
+    InvalidJSONError: ("position",),
+    NotAcceptableError: ("offered",),
+    PayloadTooLargeError: ("limit",),
+    UnknownVersionError: ("version", "known"),
+}
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown Error"
+
+
+def _status_of(error: Exception) -> int:
+    if isinstance(error, LinesideError):
+        return error.status_hint
+    if isinstance(error, StarletteHTTPException):
+        return error.status_code
+    return 422 if isinstance(error, RequestValidationError) else 500
+
+
+def _printable(text: object) -> str:
+    # A lone surrogate from the client's JSON cannot be sent: UTF-8 has no bytes for it.
+    return str(text).encode("utf-8", "replace").decode("utf-8")
+
+
+def _detail_of(error: Exception, status: int, *, debug: bool) -> Any:
+    if isinstance(error, RequestValidationError):
+        return _validation_errors(error)
+    if isinstance(error, StarletteHTTPException):
+        detail: Any = error.detail  # Starlette says str; FastAPI allows any JSON
+        return _printable(detail) if isinstance(detail, str) else detail
+    if isinstance(error, LinesideError) and error.public:
+        return _printable(error.message)
+    return _printable(f"{type(error).__name__}: {error}") if debug else _phrase(status)
+
+
+def _validation_errors(error: RequestValidationError) -> list[Any]:
+    """Return FastAPI's own list; without the input when the input itself cannot be written as JSON."""
+    try:
+        errors: list[Any] = jsonable_encoder(error.errors())
+        JSONResponse(errors)
+    except (ValueError, TypeError, RecursionError):
+        # NaN, a lone surrogate, bytes that are no text, or a nesting that no encoder survives.
+        return [
+            {
+                "type": entry["type"],
+                "loc": [part if isinstance(part, int) else _printable(part) for part in entry["loc"]],
+                "msg": _printable(entry["msg"]),
+            }
+            for entry in error.errors()
+        ]
+    return errors
+
+
+def _wants_problem(request: HTTPConnection) -> bool:
+    """Tell whether the client named the problem format, and wants it no less than plain JSON."""
+    accept = ",".join(request.headers.getlist("accept"))
+    if "problem+json" not in accept.lower():
+        return False
+    weight, specificity = quality(accept, PROBLEM_JSON)
+    return specificity >= 2 and weight > 0 and weight >= quality(accept, "application/json")[0]
+
+
+def _members(error: Exception, detail: Any) -> dict[str, Any]:
+    """Return ``detail`` as the text that RFC 9457 wants, and everything else as extension members."""
+    if isinstance(error, RequestValidationError):
+        return {"detail": f"The request has {len(detail)} invalid value(s); see errors.", "errors": detail}
+    members = {
+        name: getattr(error, name)
+        for kind, names in _MEMBERS.items()
+        if isinstance(error, kind)
+        for name in names
+    }
+    return {"detail" if isinstance(detail, str) else "details": detail, **members}
+
+
+def _problem(request: HTTPConnection, members: Mapping[str, Any], *, status: int) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": _phrase(status),
+        "status": status,
+        "instance": quote("/" + request.url.path.lstrip("/"), errors="replace"),
+        **members,
+    }
+
+
+def _request_id() -> dict[str, str]:
+    try:
+        from lineside.instrumentation import request_id
+    except ImportError:
+        return {}
+    identifier = request_id()
+    return {"request_id": identifier} if identifier else {}
+
+
+def problem_response(
+    request: HTTPConnection,
+    error: Exception,
+    *,
+    status: int | None = None,
+    debug: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Turn any error into the response that a client may see; this never raises.
+
+    Args:
+        request: The request (or WebSocket handshake) that failed; its ``Accept`` decides the format.
+        error: The error. Its own status is used: ``status_hint`` of ours, ``status_code`` of an
+            ``HTTPException``, 422 for a ``RequestValidationError``, 500 for anything else.
+        status: An HTTP status to use instead.
+        debug: Send the text of errors that are not public.
+        headers: Response headers to add to the error's own.
+
+    Returns:
+        ``{"detail": ...}`` as FastAPI writes it, or a problem document (RFC 9457) with
+        ``Vary: Accept`` when the client names ``application/problem+json`` at least as gladly
+        as ``application/json``. A wildcard never asks for a problem document.
+    """
+    code = _status_of(error) if status is None else status
+    own = getattr(error, "headers", None) if isinstance(error, StarletteHTTPException) else None
+    merged = {**(own or {}), **(headers or {})}
+    if not is_body_allowed_for_status_code(code):
+        return Response(status_code=code, headers=merged)
+    detail = _detail_of(error, code, debug=debug)
+    unexpected = code >= 500 and not isinstance(error, StarletteHTTPException)
+    extra = _request_id() if unexpected else {}
+    if not _wants_problem(request):
+        return _json({"detail": detail, **extra}, status=code, headers=merged)
+    content = _problem(request, {**_members(error, detail), **extra}, status=code)
+    response = _json(content, status=code, headers=merged, media_type=PROBLEM_JSON)
+    response.headers.add_vary_header("Accept")
+    return response
+
+
+def _json(
+    content: dict[str, Any], *, status: int, headers: Mapping[str, str], media_type: str = "application/json"
+) -> Response:
+    try:
+        return JSONResponse(content, status_code=status, headers=headers, media_type=media_type)
+    except (ValueError, TypeError, RecursionError):
+        # Somebody's structured detail is no JSON; a 4xx must not become a 500 because of it.
+        return JSONResponse(
+            {"detail": _phrase(status)}, status_code=status, headers=headers, media_type=media_type
+        )
+
+
+def has_handler(conn: HTTPConnection, error: Exception) -> bool:
+    """Tell whether the app that serves this connection has a handler for this error.
+
+    Args:
+        conn: The request or WebSocket.
+        error: The error about to be raised.
+
+    Returns:
+        True when a handler is installed for its class or a base of it.
+    """
+    handlers, statuses = conn.scope.get("starlette.exception_handlers", ({}, {}))
+    if isinstance(error, StarletteHTTPException) and error.status_code in statuses:
+        return True
+    return any(kind in handlers for kind in type(error).__mro__)
+
+
+@overload
+def to_http_exception(error: LinesideError) -> HTTPException: ...
+@overload
+def to_http_exception(error: LinesideError, request: HTTPConnection | None) -> Exception: ...
+def to_http_exception(error: LinesideError, request: HTTPConnection | None = None) -> Exception:
+    """Return the exception to raise so that any FastAPI app, with or without our handlers, answers well.
+
+    Args:
+        error: An error of lineside.
+        request: The connection it belongs to.
+
+    Returns:
+        The error itself where the connection's app has a handler for it; otherwise an
+        ``HTTPException`` with its status and its public message. Raise it ``from error``.
+    """
+    if request is not None and has_handler(request, error):
+        return error
+    status = error.status_hint
+    return HTTPException(status, detail=_detail_of(error, status, debug=False))
+
+
+async def _end_websocket(websocket: WebSocket, error: Exception, response: Response) -> None:
+    """Answer a failed WebSocket: a denial response before it is accepted, a close frame afterwards."""
+    if WebSocketState.DISCONNECTED in (websocket.client_state, websocket.application_state):
+        return
+    status = response.status_code
+    extensions: Mapping[str, Any] = websocket.scope.get("extensions") or {}
+    if websocket.application_state is WebSocketState.CONNECTING and "websocket.http.response" in extensions:
+        await websocket.send_denial_response(response)
+        return
+    # RFC 6455 section 7.4.1: 1008 is the peer's fault, 1011 is ours; a reason has 123 bytes.
+    reason = str(_detail_of(error, status, debug=False)).encode("utf-8")[:123].decode("utf-8", "ignore")
+    await websocket.close(code=1008 if status < 500 else 1011, reason=reason)
+
+
+def error_handlers(*, debug: bool = False) -> dict[type[Exception], ErrorHandler]:
+    """Return the handlers for our errors, ``HTTPException`` and ``RequestValidationError``.
+
+    Give them to ``FastAPI(exception_handlers=...)``, or use :func:`install_error_handlers` on an
+    app that exists. Responses to the latter two are FastAPI's own, byte for byte, unless the client
+    asks for ``application/problem+json``. A fault of the server (500 and above) is logged with its
+    traceback, for its text is not sent.
+
+    Args:
+        debug: Send the text of errors that are not public.
+
+    Returns:
+        A new dict, for the caller to change.
+    """
+
+    async def lineside_error(request: Request, error: LinesideError) -> Response | None:
+        response = problem_response(request, error, debug=debug)
+        if response.status_code >= 500:
+            _log.error("%s: %s", type(error).__name__, error, exc_info=error)
+        if isinstance(request, WebSocket):
+            await _end_websocket(request, error, response)
+            return None
+        return response
+
+    async def fastapi_error(request: Request, error: Exception) -> Response:
+        return problem_response(request, error)
+
+    return {
+        # Starlette lets a WebSocket's handler return None; FastAPI's type knows requests alone.
+        LinesideError: cast("ErrorHandler", lineside_error),
+        StarletteHTTPException: fastapi_error,
+        RequestValidationError: fastapi_error,
+    }
+
+
+async def server_error_handler(request: Request, error: Exception) -> Response:
+    """Answer an unexpected error with 500 and nothing of its text.
+
+    Install it for ``Exception``. Starlette raises the error again after the response, so that the
+    server logs it and tests see it; the response carries the request id to find that log line.
+
+    Args:
+        request: The request that failed.
+        error: The error, of any class.
+
+    Returns:
+        ``{"detail": "Internal Server Error"}`` with ``request_id`` when there is one.
+    """
+    return problem_response(request, error, status=500)
+
+
+def install_error_handlers(app: FastAPI, *, debug: bool = False) -> None:
+    """Add our error handlers to an app, never in the place of one that its author installed.
+
+    Args:
+        app: The app, before it serves its first request.
+        debug: Send the text of errors that are not public.
+
+    Raises:
+        ConfigurationError: The app has started; its handlers can no longer change.
+    """
+    if app.middleware_stack is not None:
+        raise ConfigurationError("call install_error_handlers(app) before the app serves its first request")
+    defaults = (http_exception_handler, request_validation_exception_handler)
+    handlers: dict[type[Exception], ErrorHandler] = {
+        **error_handlers(debug=debug),
+        Exception: server_error_handler,
+    }
+    for kind, handler in handlers.items():
+        if kind is Exception and 500 in app.exception_handlers:
+            continue
+        if app.exception_handlers.get(kind) in (None, *defaults):
+            app.exception_handlers[kind] = handler
