@@ -1,0 +1,73 @@
+"""Each concept works alone: importing its door loads nothing heavy and nothing of another system."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# What a door may bring along, by top-level package; the standard library always may.
+ANYIO = {"anyio", "sniffio", "idna", "typing_extensions"}
+WEB = ANYIO | {
+    "annotated_doc",
+    "annotated_types",
+    "email_validator",
+    "fastapi",
+    "opentelemetry",
+    "pydantic",
+    "pydantic_core",
+    "python_multipart",
+    "multipart",
+    "starlette",
+    "typing_inspection",
+}
+
+# One line per door. A door that is not here fails test_every_door_has_a_row.
+DOORS: dict[str, set[str]] = {
+    "lineside": set(),
+    "lineside.callbacks": ANYIO,
+    "lineside.exceptions": set(),
+    "lineside.problems": WEB,
+}
+
+
+def _import_times() -> object:
+    spec = importlib.util.spec_from_file_location("import_times", ROOT / "scripts" / "import_times.py")
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError("scripts/import_times.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+import_times = _import_times()
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_door_loads_only_what_it_may(door: str) -> None:
+    """A fresh interpreter that imports the door has only allowed packages in sys.modules."""
+    loaded = {name.partition(".")[0] for name in import_times.loaded_by(door)}
+    foreign = {
+        name
+        for name in loaded - set(sys.stdlib_module_names) - {"lineside"}
+        if not name.startswith("_sysconfigdata")  # the standard library's own, named after the platform
+    }
+    assert foreign <= DOORS[door]
+
+
+def test_every_door_has_a_row() -> None:
+    """A new public module or package is added to the table with what it may load."""
+    assert set(import_times.doors()) == set(DOORS)
+
+
+def test_importing_lineside_loads_no_concept() -> None:
+    """The package itself is a version and a docstring; doors are opened one by one."""
+    loaded = import_times.loaded_by("lineside")
+    assert [name for name in loaded if name.startswith("lineside")] == ["lineside"]
+
+
+def test_importing_lineside_is_quick() -> None:
+    """The package costs under 20 ms over a bare interpreter."""
+    assert import_times.milliseconds_over_bare("lineside", runs=5) < import_times.BOUND_MS
