@@ -1,0 +1,1 @@
+"""Complete apps to read and to run; each has its own tests."""
