@@ -136,6 +136,11 @@ def declare(
     return mark
 
 
+def _marks(member: object) -> tuple[Callback, ...]:
+    # Only functions are marked; a class attribute may be anything, also an object with any attribute.
+    return getattr(member, _MARKS, ()) if inspect.isfunction(member) else ()
+
+
 def names(given: Iterable[str] | None) -> frozenset[str] | None:
     """Return a filter as a set; one name may stand without a list."""
     if isinstance(given, str):
@@ -162,15 +167,19 @@ class Callbacks:
         """Collect the callbacks that ``owner`` and its bases declare, bases first."""
         collected = cls()
         for base in reversed(owner.__mro__):
-            for member in vars(base).values():
-                for callback in getattr(member, _MARKS, ()):
-                    collected = collected.append(callback)
+            for callback in cls.declared_in(base):
+                collected = collected.append(callback)
         return collected
+
+    @staticmethod
+    def declared_in(owner: type) -> tuple[Callback, ...]:
+        """Return what the body of ``owner`` itself declares, in order."""
+        return tuple(callback for member in vars(owner).values() for callback in _marks(member))
 
     @staticmethod
     def declares(member: object) -> bool:
         """Tell whether a class member is marked as a callback."""
-        return bool(getattr(member, _MARKS, ()))
+        return bool(_marks(member))
 
     def append(self, callback: Callback) -> Self:
         """Add at the end; an earlier one of the same kind and name gives way."""

@@ -1,0 +1,167 @@
+"""The function that FastAPI sees for one action: an evaluated signature, and nothing shared.
+
+Every (class, action) has its own, so two subclasses of one base never meet. Callbacks that have FastAPI
+parameters become dependencies ("gates"), each depending on the one before: when one fails validation or
+halts, nothing behind it is resolved.
+"""
+
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from lineside.controllers._controller import Controller
+from lineside.controllers._plan import SCOPE_KEY, Halt, Invocation, Plan, Step
+from lineside.controllers._signature import request_parameter
+
+#: Where the route class finds the plan of its endpoint.
+PLAN = "__lineside_plan__"
+_SIGNATURE = "__signature__"
+_REQUEST = "lineside_request"
+_GATE = "lineside_gate"
+
+_Values = dict[str, Any]
+
+
+def endpoint_for(plan: Plan) -> Callable[..., Any]:
+    """Build the path operation function of an action.
+
+    Returns:
+        A coroutine, plain or generator function, as the action is, with the signature that FastAPI reads.
+    """
+    gate = _gates(plan)
+    hidden = plan.injected_parameters() if gate is None else [_dependency(_GATE, gate)]
+    request_name = request_parameter(plan.signature.parameters)
+    receive = _receiver(plan, request_name, gated=gate is not None)
+    endpoint = _same_kind(plan.function, receive)
+    endpoint.__name__ = plan.action
+    endpoint.__qualname__ = plan.function.__qualname__
+    endpoint.__module__ = plan.function.__module__
+    endpoint.__doc__ = plan.function.__doc__
+    signature = _keyword_only(plan.signature.parameters.values(), hidden, request_name)
+    setattr(endpoint, _SIGNATURE, signature.replace(return_annotation=plan.signature.return_annotation))
+    setattr(endpoint, PLAN, plan)
+    return endpoint
+
+
+def _same_kind(function: Callable[..., Any], receive: Callable[[_Values], list[Any]]) -> Callable[..., Any]:
+    """Wrap the action without changing what FastAPI does with it: await, thread, or stream."""
+
+    async def coroutine(**values: Any) -> Any:
+        return await function(*receive(values), **values)
+
+    def plain(**values: Any) -> Any:
+        return function(*receive(values), **values)
+
+    async def async_stream(**values: Any) -> AsyncGenerator[Any, None]:
+        async for item in function(*receive(values), **values):
+            yield item
+
+    def stream(**values: Any) -> Generator[Any, None, None]:
+        yield from function(*receive(values), **values)
+
+    if inspect.isasyncgenfunction(function):
+        return async_stream
+    if inspect.isgeneratorfunction(function):
+        return stream
+    return coroutine if inspect.iscoroutinefunction(function) else plain
+
+
+def _receiver(plan: Plan, request_name: str | None, *, gated: bool) -> Callable[[_Values], list[Any]]:
+    """Return what takes the hidden values out and gives the action's receiver, if it has one."""
+    hidden = [parameter.name for parameter in plan.injected_parameters()]
+
+    def made_here(values: _Values) -> list[Any]:
+        request = values.pop(_REQUEST) if request_name is None else values[request_name]
+        controller = _resolved(plan, request, values)
+        for name in hidden:
+            del values[name]
+        return [controller]
+
+    def made_by_gate(values: _Values) -> list[Any]:
+        request = values.pop(_REQUEST) if request_name is None else values[request_name]
+        del values[_GATE]
+        return [request.scope[SCOPE_KEY].controller]
+
+    def without(values: _Values) -> list[Any]:
+        values.pop(_REQUEST, None)
+        values.pop(_GATE, None)
+        return []
+
+    if plan.controller is None:
+        return without
+    return made_by_gate if gated else made_here
+
+
+def _resolved(plan: Plan, request: Request, values: _Values) -> Controller | None:
+    """Give the controller of this request: the one that callbacks already used, or a new one."""
+    invocation: Invocation | None = request.scope.get(SCOPE_KEY)
+    if invocation is None:
+        request.scope[SCOPE_KEY] = invocation = Invocation(None)
+    if invocation.controller is None:
+        invocation.controller = plan.new_controller(request, values)
+    if plan.attributes:
+        plan.inject(invocation.controller, values)
+    return invocation.controller
+
+
+def _gates(plan: Plan) -> Callable[..., Any] | None:
+    """Chain the late callbacks into dependencies; returns the last, which depends on all before it."""
+    previous: Callable[..., Any] | None = None
+    groups = _grouped(plan.late)
+    for position, group in enumerate(groups):
+        previous = _gate(plan, group, previous, is_last=position == len(groups) - 1)
+    return previous
+
+
+def _grouped(steps: Sequence[Step]) -> list[list[Step]]:
+    """Put each callback with parameters at the head of a group; simple ones join the group before."""
+    groups: list[list[Step]] = []
+    for step in steps:
+        if groups and step.is_simple:
+            groups[-1].append(step)
+        else:
+            groups.append([step])
+    return groups
+
+
+def _gate(
+    plan: Plan, steps: Sequence[Step], previous: Callable[..., Any] | None, *, is_last: bool
+) -> Callable[..., Any]:
+    own = steps[0].parameters
+    request_name = request_parameter(own)
+    is_first = previous is None
+
+    async def gate(**values: Any) -> None:
+        request = values[_REQUEST if request_name is None else request_name]
+        if is_first:
+            _resolved(plan, request, values)
+        invocation: Invocation = request.scope[SCOPE_KEY]
+        for step in steps:
+            response = await step.enter(invocation, request, values)
+            if response is not None:
+                raise Halt(response)  # type: ignore[arg-type]  # CallbackRun lets only answers() pass
+        if is_last and invocation.body_error is not None:
+            raise invocation.body_error
+
+    hidden = plan.injected_parameters() if previous is None else [_dependency(_GATE, previous)]
+    setattr(gate, _SIGNATURE, _keyword_only(own.values(), hidden, request_name))
+    return gate
+
+
+def _dependency(name: str, function: Callable[..., Any]) -> inspect.Parameter:
+    annotation = Annotated[None, Depends(function)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+
+
+def _keyword_only(
+    own: Any, hidden: Sequence[inspect.Parameter], request_name: str | None
+) -> inspect.Signature:
+    """Put hidden parameters first, so that FastAPI resolves gates before the action's dependencies."""
+    if request_name is None:
+        asked = inspect.Parameter(_REQUEST, inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+        hidden = [*hidden, asked]
+    return inspect.Signature(
+        [*hidden, *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own)]
+    )

@@ -1,0 +1,117 @@
+"""The route class of actions: callbacks around the handler, rescues outside the dependencies."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response, params
+from fastapi.encoders import jsonable_encoder
+from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
+
+from lineside.callbacks import adapted
+from lineside.controllers._body import DeferringRequest, StrictRequest
+from lineside.controllers._controller import Controller, Rescue
+from lineside.controllers._endpoint import PLAN
+from lineside.controllers._plan import SCOPE_KEY, Halt, Invocation, Plan
+from lineside.problems import error_handlers
+
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_HANDLERS = "starlette.exception_handlers"
+#: Handlers that FastAPI installs by itself: replacing them overrides nothing of the user's.
+_FASTAPI_DEFAULTS = (http_exception_handler, request_validation_exception_handler)
+
+
+class ControllerRoute(APIRoute):
+    """A FastAPI route for one action; everything of `APIRoute` works on it."""
+
+    _merged: tuple[Any, Any] | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """What its endpoint was built from."""
+        found: Plan = getattr(self.endpoint, PLAN)
+        return found
+
+    def get_route_handler(self) -> _Handler:
+        """Wrap FastAPI's handler in what the action needs, and in nothing it does not need."""
+        handler = super().get_route_handler()
+        plan = self.plan
+        takes_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
+        if plan.has_callbacks:
+            has_body = self.body_field is not None
+            return _with_callbacks(plan, handler, request_class=DeferringRequest if has_body else None)
+        return _with_strict_json(handler) if takes_json else handler
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request with the controller's rescues among the app's exception handlers."""
+        # Starlette runs these handlers outside the exit stacks of dependencies: a session has seen the
+        # error and rolled back before a rescue answers. A try/except around the handler would commit.
+        handlers, status_handlers = scope.get(_HANDLERS, ({}, {}))
+        if self._merged is None or self._merged[0] is not handlers:
+            self._merged = (handlers, self._with_rescues(handlers))
+        scope[_HANDLERS] = (self._merged[1], status_handlers)
+        await super().handle(scope, receive, send)
+
+    def _with_rescues(self, handlers: dict[Any, Any]) -> dict[Any, Any]:
+        merged = {**error_handlers()}
+        for error, handler in handlers.items():
+            if handler not in _FASTAPI_DEFAULTS:
+                merged[error] = handler
+        controller = self.plan.controller
+        if controller is not None:
+            for error, rescue in controller.__lineside_rescues__.items():
+                merged[error] = _rescuer(controller, rescue)
+        return merged
+
+
+def _with_strict_json(handler: _Handler) -> _Handler:
+    async def handle(request: Request) -> Response:
+        return await handler(StrictRequest(request.scope, request.receive))
+
+    return handle
+
+
+def _with_callbacks(plan: Plan, handler: _Handler, *, request_class: type[Request] | None) -> _Handler:
+    early = plan.early
+    made_early = not plan.constructor
+
+    async def handle(request: Request) -> Response:
+        invocation = Invocation(plan.new_controller(request, {}) if made_early else None)
+        request.scope[SCOPE_KEY] = invocation
+        if request_class is not None:
+            request = request_class(request.scope, request.receive)
+        finish: Callable[..., Coroutine[Any, Any, Response]] = invocation.run.finish
+        try:
+            for step in early:
+                halting = await step.enter(invocation, request, {})
+                if halting is not None:
+                    return await finish(halting, halted=True)
+            response = await handler(request)
+        except Halt as halt:
+            return await finish(halt.response, halted=True)
+        except BaseException as error:  # noqa: BLE001 - open arounds must see it, cancellation too
+            return await finish(error=error)
+        return await finish(response)
+
+    return handle
+
+
+def _rescuer(controller: type[Controller], rescue: Rescue) -> Callable[[Request, Exception], Any]:
+    method = adapted(getattr(controller, rescue.method))
+    takes_error = getattr(controller, rescue.method).__code__.co_argcount > 1
+
+    async def answer(request: Request, error: Exception) -> Response:
+        invocation: Invocation | None = request.scope.get(SCOPE_KEY)
+        receiver = invocation.controller if invocation else None
+        if receiver is None:
+            # The error came before the controller was made, for instance from a dependency.
+            receiver = controller.__new__(controller)
+            receiver.request = request
+        given = await (method(receiver, error) if takes_error else method(receiver))
+        if isinstance(given, Response):
+            return given
+        return JSONResponse(jsonable_encoder(given), status_code=rescue.status_for(error))
+
+    return answer
