@@ -1,13 +1,14 @@
 """Signed, expiring values that are good for one purpose only.
 
-A token carries its value in the open: anybody can read it, nobody can change it.
+A token carries its value in the open. Anybody can read it, nobody can change it:
 
-    >>> from datetime import timedelta
-    >>> from lineside.signing import Signer
-    >>> signer = Signer(["an example secret of 32 bytes or more"])
-    >>> token = signer.sign({"user": 7}, purpose="unsubscribe", expires_in=timedelta(hours=1))
-    >>> signer.verify(token, purpose="unsubscribe")
-    {'user': 7}
+    from datetime import timedelta
+
+    from lineside.signing import Signer
+
+    signer = Signer(["an example secret of 32 bytes or more"])
+    token = signer.sign({"user": 7}, purpose="unsubscribe", expires_in=timedelta(hours=1))
+    assert signer.verify(token, purpose="unsubscribe") == {"user": 7}
 
 For any other purpose, when it has expired, and when a character of it was changed, ``verify``
 raises ``SignatureError``.
