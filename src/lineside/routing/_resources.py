@@ -1,0 +1,257 @@
+"""`resources` and `resource`: the seven actions of Rails on one line."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict, Unpack, cast
+
+from lineside.controllers import ActionOptions, Controller
+from lineside.controllers.endpoints import OPTIONS, RESTFUL_ACTIONS, actions_of, plan
+from lineside.exceptions import RoutingError
+from lineside.routing._constraints import Constraints, requirements
+from lineside.routing._inflect import singular as singular_of
+from lineside.routing._paths import parameters_of
+from lineside.routing._scope import RouteScope, Target, scope_of
+
+Actions = Mapping[str, str | Sequence[str]]
+"""Further actions with their HTTP methods: ``{"publish": "POST"}``."""
+
+
+class ResourceOptions(TypedDict, total=False):
+    """The options of `resources` and `resource`, see there."""
+
+    only: Iterable[str]
+    except_: Iterable[str]
+    path: str
+    param: str
+    singular: str
+    member: Actions
+    collection: Actions
+    constraints: Constraints
+    tags: Iterable[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line of the table of routes."""
+
+    action: str
+    method: str
+    path: str
+    name: str
+    on_member: bool = False
+
+    @property
+    def operation(self) -> str:
+        """What the operation id ends in: PUT and PATCH reach the same action."""
+        return f"{self.action}_put" if (self.action, self.method) == ("update", "PUT") else self.action
+
+
+class Resources:
+    """A resource that has been routed; others nest below its members."""
+
+    def __init__(self, below: RouteScope, outer: RouteScope) -> None:
+        self._below = below
+        self._outer = outer
+
+    def resources(
+        self,
+        name: str,
+        controller: type[Controller],
+        *,
+        shallow: bool = False,
+        **options: Unpack[ResourceOptions],
+    ) -> "Resources":
+        """Route a resource below each member of this one: ``/posts/{post_id}/comments``.
+
+        Args:
+            name: The plural name, for instance ``"comments"``.
+            controller: The class with the actions.
+            shallow: Give members short paths, ``/comments/{id}`` (as Rails' ``shallow: true``).
+            options: As of `resources`.
+        """
+        members = self._outer if shallow else self._below
+        return _route_plural(self._below, members, self._outer, name, controller, options)
+
+    def resource(
+        self, name: str, controller: type[Controller], **options: Unpack[ResourceOptions]
+    ) -> "Resources":
+        """Route a singular resource below each member of this one: ``/posts/{post_id}/cover``."""
+        return resource(self._below, name, controller, **options)
+
+
+def resources(
+    target: Target, name: str, controller: type[Controller], **options: Unpack[ResourceOptions]
+) -> Resources:
+    """Route the RESTful actions that a controller defines (as Rails' `resources`).
+
+    | method and path             | action    | name          |
+    |-----------------------------|-----------|---------------|
+    | GET /posts                  | index     | posts         |
+    | GET /posts/new              | new       | new_post      |
+    | POST /posts                 | create    | posts         |
+    | GET /posts/{id}             | show      | post          |
+    | GET /posts/{id}/edit        | edit      | edit_post     |
+    | PATCH and PUT /posts/{id}   | update    | post          |
+    | DELETE /posts/{id}          | destroy   | post          |
+
+    Args:
+        target: A FastAPI app, an ``APIRouter`` or a scope.
+        name: The plural name.
+        controller: The class with the actions; one that it does not define gets no route.
+        options: All optional.
+
+            - ``only``: route just these actions; one that the controller does not define is an error.
+            - ``except_``: do not route these actions.
+            - ``path``: the path segment; default: the name.
+            - ``param``: the path parameter of a member; default: ``"id"``.
+            - ``singular``: the singular name, where English does not help.
+            - ``member``: further actions on one member, ``{"publish": "POST"}``.
+            - ``collection``: further actions on all, ``{"search": "GET"}``.
+            - ``constraints``: patterns for path parameters, or functions of the connection.
+            - ``tags``: OpenAPI tags; default: those of the scope, else the name.
+
+    Returns:
+        The resource, to nest others below it.
+
+    Raises:
+        RoutingError: An unknown action, a bad pattern, or a wrong path.
+    """
+    scope = scope_of(target)
+    return _route_plural(scope, scope, scope, name, controller, options)
+
+
+def resource(
+    target: Target, name: str, controller: type[Controller], **options: Unpack[ResourceOptions]
+) -> Resources:
+    """Route a resource of which there is one: ``/profile`` (as Rails' `resource`).
+
+    It has the actions of `resources` except ``index``, and no path parameter.
+
+    Args:
+        target: A FastAPI app, an ``APIRouter`` or a scope.
+        name: The singular name.
+        controller: The class with the actions.
+        options: As of `resources`; ``param``, ``singular`` and ``member`` have no meaning here.
+    """
+    meaningless = {"param", "singular", "member"} & set(options)
+    if meaningless:
+        raise RoutingError(
+            f"resource({name!r}) has one member without a parameter: drop {sorted(meaningless)}"
+        )
+    scope = scope_of(target)
+    lines = [
+        *_extra(options.get("collection"), name, on_member=False),
+        *(_Line(line.action, line.method, line.path, line.name) for line in _restful(name, name)[1:]),
+    ]
+    home = _home(scope, options, name)
+    base = _base(options, name)
+    _register(home, home, controller, _chosen(lines, controller, options), base, base, name)
+    return Resources(home.within(prefix=home.prefix + base, name=f"{home.name}{name}_", tags=()), scope)
+
+
+def _route_plural(
+    scope: RouteScope,
+    members: RouteScope,
+    outer: RouteScope,
+    name: str,
+    controller: type[Controller],
+    options: ResourceOptions,
+) -> Resources:
+    """Route a plural resource: its collection in one scope, its members in another when shallow."""
+    one = options.get("singular") or singular_of(name)
+    param = options.get("param", "id")
+    # Further actions on the collection come first: "/posts/search" is not the post called "search".
+    lines = [
+        *_extra(options.get("collection"), name, on_member=False),
+        *_restful(name, one),
+        *_extra(options.get("member"), one, on_member=True),
+    ]
+    home, short = _home(scope, options, name), _home(members, options, name)
+    base = _base(options, name)
+    member_base = f"{base}/{{{param}}}"
+    requirements(options.get("constraints")).check(
+        [param, *parameters_of(home.prefix), *parameters_of(short.prefix)], where=f"resources({name!r})"
+    )
+    _register(home, short, controller, _chosen(lines, controller, options), base, member_base, name)
+    nested = param if param.startswith(f"{one}_") else f"{one}_{param}"
+    below = short.within(
+        prefix=f"{short.prefix}{base}/{{{nested}}}",
+        name=f"{short.name}{one}_",
+        requirements=short.requirements.renamed({param: nested}),
+        tags=outer.tags,
+    )
+    return Resources(below, outer)
+
+
+def _restful(plural: str, one: str) -> list[_Line]:
+    # `new` stands before `show`, or "/posts/new" would be the post called "new".
+    return [
+        _Line("index", "GET", "", plural),
+        _Line("new", "GET", "/new", f"new_{one}"),
+        _Line("create", "POST", "", plural),
+        _Line("show", "GET", "", one, on_member=True),
+        _Line("edit", "GET", "/edit", f"edit_{one}", on_member=True),
+        _Line("update", "PATCH", "", one, on_member=True),
+        _Line("update", "PUT", "", one, on_member=True),
+        _Line("destroy", "DELETE", "", one, on_member=True),
+    ]
+
+
+def _extra(actions: Actions | None, noun: str, *, on_member: bool) -> list[_Line]:
+    return [
+        _Line(action, method.upper(), f"/{action}", f"{action}_{noun}", on_member)
+        for action, methods in (actions or {}).items()
+        for method in ([methods] if isinstance(methods, str) else methods)
+    ]
+
+
+def _chosen(lines: list[_Line], controller: type[Controller], options: ResourceOptions) -> list[_Line]:
+    """Keep the lines that are asked for and that the controller can answer."""
+    defined = actions_of(controller)
+    only, except_ = options.get("only"), set(options.get("except_", ()))
+    asked = {line.action for line in lines if line.action not in RESTFUL_ACTIONS} | set(only or ())
+    unknown = (asked - set(defined)) | (except_ - {*RESTFUL_ACTIONS, *defined})
+    if unknown:
+        raise RoutingError(
+            f"{controller.__name__} has no action {sorted(unknown)}; its actions are {sorted(defined)}"
+        )
+    wanted = asked if only is not None else set(defined)
+    return [line for line in lines if line.action in wanted - except_]
+
+
+def _home(scope: RouteScope, options: ResourceOptions, name: str) -> RouteScope:
+    return scope.within(
+        requirements=scope.requirements + requirements(options.get("constraints")),
+        tags=tuple(options.get("tags", ())) or scope.tags or (name,),
+    )
+
+
+def _base(options: ResourceOptions, name: str) -> str:
+    segment = options.get("path", name).strip("/")
+    return f"/{segment}" if segment else ""
+
+
+def _register(
+    home: RouteScope,
+    short: RouteScope,
+    controller: type[Controller],
+    lines: list[_Line],
+    base: str,
+    member_base: str,
+    name: str,
+) -> None:
+    for line in lines:
+        scope = short if line.on_member else home
+        options: dict[str, Any] = {"summary": f"{line.action.replace('_', ' ').capitalize()} {line.name}"}
+        options |= getattr(getattr(controller, line.action), OPTIONS, {})
+        planned = plan(controller, line.action, guards=scope.guards)
+        if line.action == "create" and planned.signature.return_annotation is not None:
+            options.setdefault("status_code", 201)
+        scope.add(
+            (member_base if line.on_member else base) + line.path,
+            planned,
+            methods=[line.method],
+            name=line.name,
+            operation=f"{name}_{line.operation}",
+            options=cast("ActionOptions", options),
+        )

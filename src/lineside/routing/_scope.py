@@ -1,0 +1,222 @@
+"""Where routes are added: a router with a prefix, a name, guards and constraints around it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, Unpack
+
+from fastapi import APIRouter, FastAPI
+from fastapi.datastructures import DefaultPlaceholder
+
+from lineside.callbacks import Callback
+from lineside.controllers import ActionOptions
+from lineside.controllers.endpoints import Plan, endpoint_for, guard, plan_function
+from lineside.exceptions import RoutingError
+from lineside.routing._constraints import Constraints, Requirements, requirements
+from lineside.routing._paths import parameters_of
+from lineside.routing._route import REQUIREMENTS, ConstrainedRoute
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class RouteScope:
+    """A place to add routes to; `namespace` and `scope` make one, `resources` accepts one.
+
+    Attributes:
+        router: The router that gets the routes, flat.
+        prefix: What every path begins with.
+        name: What every route name begins with, for instance ``"admin_"``.
+        guards: Callbacks that run before every action.
+        requirements: Constraints that every request must meet.
+        tags: OpenAPI tags of every route.
+        in_schema: Whether its routes appear in OpenAPI.
+    """
+
+    router: APIRouter
+    prefix: str = ""
+    name: str = ""
+    guards: tuple[Callback, ...] = ()
+    requirements: Requirements = field(default_factory=Requirements)
+    tags: tuple[str, ...] = ()
+    in_schema: bool = True
+
+    def within(self, **changes: Any) -> "RouteScope":
+        """Return a scope that differs in some attributes."""
+        return replace(self, **changes)
+
+    def add(
+        self,
+        path: str,
+        plan: Plan,
+        *,
+        methods: Sequence[str],
+        name: str,
+        operation: str,
+        options: ActionOptions,
+    ) -> None:
+        """Add one route, registered flat on the router.
+
+        Args:
+            path: The path below the prefix.
+            plan: The action, from `plan` or `plan_function`.
+            methods: HTTP methods; one route is one method, so that operation ids stay stable.
+            name: The route's name below the scope's name.
+            operation: The operation id below the scope's name.
+            options: FastAPI's path operation options.
+        """
+        full = self.prefix + path
+        endpoint = endpoint_for(plan)
+        setattr(endpoint, REQUIREMENTS, self.requirements.for_path(parameters_of(full)))
+        settings: dict[str, Any] = {"include_in_schema": self.in_schema, **options}
+        settings["responses"] = {**plan.responses(), **settings.get("responses", {})} or None
+        settings["tags"] = settings.get("tags") or list(self.tags) or None
+        if plan.signature.return_annotation is None:
+            settings.setdefault("status_code", 204)
+        if plan.controller is not None and not {"GET", "HEAD"} >= set(methods):
+            settings.setdefault("max_body_size", plan.controller.max_body_size)
+        chosen: Any = self.router.generate_unique_id_function
+        if isinstance(chosen, DefaultPlaceholder):
+            settings["generate_unique_id_function"] = _unique_id(full, self.name + operation)
+        self.router.add_api_route(
+            full,
+            endpoint,
+            methods=list(methods),
+            name=self.name + name,
+            route_class_override=ConstrainedRoute,
+            **settings,
+        )
+
+    def route(
+        self, path: str, *, methods: Sequence[str], name: str | None = None, **options: Unpack[ActionOptions]
+    ) -> Callable[[_Function], _Function]:
+        """Add a plain FastAPI function behind the scope's guards and constraints.
+
+        Args:
+            path: The path below the prefix.
+            methods: HTTP methods.
+            name: The route's name; default: the function's.
+            options: FastAPI's path operation options.
+
+        Returns:
+            A decorator that returns the same function.
+        """
+
+        def register(function: _Function) -> _Function:
+            known = name or function.__name__
+            for method in methods:
+                operation = known if method == methods[0] else f"{known}_{method.lower()}"
+                plan = plan_function(function, guards=self.guards)
+                self.add(path, plan, methods=[method], name=known, operation=operation, options=options)
+            return function
+
+        return register
+
+    def get(
+        self, path: str, *, name: str | None = None, **options: Unpack[ActionOptions]
+    ) -> Callable[[_Function], _Function]:
+        """Add a GET route, as FastAPI's ``router.get``."""
+        return self.route(path, methods=["GET"], name=name, **options)
+
+    def post(
+        self, path: str, *, name: str | None = None, **options: Unpack[ActionOptions]
+    ) -> Callable[[_Function], _Function]:
+        """Add a POST route, as FastAPI's ``router.post``."""
+        return self.route(path, methods=["POST"], name=name, **options)
+
+    def put(
+        self, path: str, *, name: str | None = None, **options: Unpack[ActionOptions]
+    ) -> Callable[[_Function], _Function]:
+        """Add a PUT route, as FastAPI's ``router.put``."""
+        return self.route(path, methods=["PUT"], name=name, **options)
+
+    def patch(
+        self, path: str, *, name: str | None = None, **options: Unpack[ActionOptions]
+    ) -> Callable[[_Function], _Function]:
+        """Add a PATCH route, as FastAPI's ``router.patch``."""
+        return self.route(path, methods=["PATCH"], name=name, **options)
+
+    def delete(
+        self, path: str, *, name: str | None = None, **options: Unpack[ActionOptions]
+    ) -> Callable[[_Function], _Function]:
+        """Add a DELETE route, as FastAPI's ``router.delete``."""
+        return self.route(path, methods=["DELETE"], name=name, **options)
+
+
+Target = FastAPI | APIRouter | RouteScope
+"""What routes can be added to."""
+
+
+def scope_of(target: Target) -> RouteScope:
+    """Return the scope that a target stands for."""
+    if isinstance(target, RouteScope):
+        return target
+    return RouteScope(target.router if isinstance(target, FastAPI) else target)
+
+
+def namespace(
+    target: Target,
+    name: str,
+    *,
+    path: str | None = None,
+    before: Iterable[Callable[..., Any] | Callback] = (),
+    constraints: Constraints | None = None,
+    tags: Iterable[str] = (),
+) -> RouteScope:
+    """Put routes under a path and a name, behind guards (as Rails' `namespace`).
+
+    Args:
+        target: A FastAPI app, an ``APIRouter`` or another scope.
+        name: Prefix of the route names and, without ``path``, of the paths.
+        path: The path prefix. Default: ``/name``.
+        before: Functions that run before every action inside, outer scopes first. They take FastAPI
+            parameters; one that returns a ``Response`` halts.
+        constraints: What a request must be like, or the next route is tried.
+        tags: OpenAPI tags for every route inside.
+
+    Returns:
+        A scope for `resources`, `resource`, `namespace`, `scope`, and with ``get``, ``post`` ... of its own.
+    """
+    outer = scope_of(target)
+    prefix = f"/{name}" if path is None else path
+    inner = scope(outer, path=prefix, before=before, constraints=constraints, tags=tags)
+    return inner.within(name=f"{outer.name}{name}_")
+
+
+def scope(
+    target: Target,
+    *,
+    path: str = "",
+    before: Iterable[Callable[..., Any] | Callback] = (),
+    constraints: Constraints | None = None,
+    tags: Iterable[str] = (),
+) -> RouteScope:
+    """Share a path prefix, guards or constraints among routes, without naming them (as Rails' `scope`).
+
+    Args:
+        target: A FastAPI app, an ``APIRouter`` or another scope.
+        path: The path prefix, empty or beginning with ``/``.
+        before: Functions that run before every action inside, outer scopes first.
+        constraints: What a request must be like, or the next route is tried.
+        tags: OpenAPI tags for every route inside.
+    """
+    outer = scope_of(target)
+    if path and (not path.startswith("/") or path.endswith("/")):
+        raise RoutingError(f"path {path!r}: begin it with `/` and end it without")
+    guards = tuple(given if isinstance(given, Callback) else guard(given) for given in before)
+    return outer.within(
+        prefix=outer.prefix + path,
+        guards=outer.guards + guards,
+        requirements=outer.requirements + requirements(constraints),
+        tags=(*outer.tags, *tags),
+    )
+
+
+def _unique_id(declared: str, operation: str) -> Callable[[Any], str]:
+    """Make operation ids that stay unique when the router is included under a prefix, or twice."""
+
+    def unique_id(route: Any) -> str:
+        included_under = str(route.path_format).removesuffix(declared)
+        words = [word for word in included_under.replace("{", "").replace("}", "").split("/") if word]
+        return "_".join([*words, operation]).replace("-", "_")
+
+    return unique_id
