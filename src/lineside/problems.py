@@ -78,6 +78,13 @@ def _status_of(error: Exception) -> int:
     return 422 if isinstance(error, RequestValidationError) else 500
 
 
+def _headers_of(error: Exception) -> Mapping[str, str]:
+    if isinstance(error, StarletteHTTPException):
+        return error.headers or {}
+    # A cache must not show one client's 406 to another.
+    return {"Vary": "Accept"} if isinstance(error, NotAcceptableError) else {}
+
+
 def _printable(text: object) -> str:
     # A lone surrogate from the client's JSON cannot be sent: UTF-8 has no bytes for it.
     return str(text).encode("utf-8", "replace").decode("utf-8")
@@ -139,7 +146,7 @@ def _problem(request: HTTPConnection, members: Mapping[str, Any], *, status: int
         "type": "about:blank",
         "title": _phrase(status),
         "status": status,
-        "instance": quote("/" + request.url.path.lstrip("/"), errors="replace"),
+        "instance": quote("/" + str(request.scope["path"]).lstrip("/"), errors="replace"),
         **members,
     }
 
@@ -177,8 +184,7 @@ def problem_response(
         as ``application/json``. A wildcard never asks for a problem document.
     """
     code = _status_of(error) if status is None else status
-    own = getattr(error, "headers", None) if isinstance(error, StarletteHTTPException) else None
-    merged = {**(own or {}), **(headers or {})}
+    merged = {**_headers_of(error), **(headers or {})}
     if not is_body_allowed_for_status_code(code):
         return Response(status_code=code, headers=merged)
     detail = _detail_of(error, code, debug=debug)
@@ -238,7 +244,9 @@ def to_http_exception(error: LinesideError, request: HTTPConnection | None = Non
     if request is not None and has_handler(request, error):
         return error
     status = error.status_hint
-    return HTTPException(status, detail=_detail_of(error, status, debug=False))
+    return HTTPException(
+        status, detail=_detail_of(error, status, debug=False), headers=dict(_headers_of(error)) or None
+    )
 
 
 async def _end_websocket(websocket: WebSocket, error: Exception, response: Response) -> None:

@@ -59,6 +59,8 @@ def _xml_tree(value: Any) -> Any:
                 entries.append(
                     {"@key": _xml_text(key), **(inner if isinstance(inner, dict) else {"#text": inner})}
                 )
+        if entries and "entry" in children:
+            entries.insert(0, children["entry"])  # a field of that name stays, beside them
         return children | ({"entry": entries} if entries else {})
     if isinstance(value, list):
         items: list[Any] = value
