@@ -1,6 +1,6 @@
 """The one way in which a concept joins an app's lifespan: around the user's, never instead of it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -33,7 +33,7 @@ def wrap_lifespan(app: FastAPI, resource: Callable[[FastAPI], AbstractAsyncConte
     inner: Any = app.router.lifespan_context
 
     @asynccontextmanager
-    async def composed(started: FastAPI) -> AsyncIterator[Any]:
+    async def composed(started: FastAPI) -> AsyncGenerator[Any]:
         async with resource(started), inner(started) as state:
             yield state
 

@@ -8,9 +8,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
-from lineside import strict_json
 from lineside.controllers._plan import SCOPE_KEY, Invocation
 from lineside.exceptions import InvalidJSONError
+from lineside.strict_json import loads
 
 
 class StrictRequest(Request):
@@ -20,7 +20,7 @@ class StrictRequest(Request):
         """Decode the body strictly; its size is bounded by the route's ``max_body_size``."""
         body = await self.body()
         try:
-            return strict_json.loads(body, max_bytes=None)
+            return loads(body, max_bytes=None)
         except InvalidJSONError as error:
             # FastAPI turns exactly this class into its 422 with the position.
             raise json.JSONDecodeError(error.reason, "", error.position) from error

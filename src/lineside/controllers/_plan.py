@@ -154,7 +154,8 @@ def plan(controller: type[Controller], action: str, *, guards: Sequence[Callback
         action: The name of one of its methods.
         guards: Callbacks of the enclosing namespaces; they run first.
     """
-    arguments = type_arguments(controller)
+    derived: dict[Any, Any] = getattr(controller, "__lineside_types__", {})
+    arguments = {cls: {**known, **derived} for cls, known in type_arguments(controller).items()}
     callbacks = controller.__lineside_callbacks__
     for callback in reversed(guards):
         callbacks = callbacks.prepend(callback)

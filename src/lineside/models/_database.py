@@ -1,6 +1,6 @@
 """One database by URL: SQLite in a file by default, PostgreSQL by changing the URL."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import Any, Final
@@ -73,7 +73,7 @@ class Database:
         return self._engine
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[AsyncSession]:
+    async def session(self) -> AsyncGenerator[AsyncSession]:
         """Open a session that commits at the end, or rolls back when its block raises.
 
         Yields:

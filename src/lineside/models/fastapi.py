@@ -11,7 +11,7 @@ async def dialect(session: SessionDep) -> str:
     return (await session.connection()).dialect.name
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
@@ -49,7 +49,7 @@ def install_database(
     setattr(app.state, _STATE, database)
 
     @asynccontextmanager
-    async def opened(_app: FastAPI) -> AsyncIterator[None]:
+    async def opened(_app: FastAPI) -> AsyncGenerator[None]:
         if create_tables:
             await database.create_all()
         try:
@@ -77,7 +77,7 @@ DatabaseDep = Annotated[Database, Depends(get_database)]
 """The app's `Database`."""
 
 
-async def get_session(database: DatabaseDep) -> AsyncIterator[AsyncSession]:
+async def get_session(database: DatabaseDep) -> AsyncGenerator[AsyncSession]:
     """Open the session of one request; for ``Depends``, overridable in tests."""
     async with database.session() as session:
         yield session

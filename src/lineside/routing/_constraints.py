@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
@@ -72,8 +72,9 @@ def requirements(constraints: Constraints | None) -> Requirements:
     if constraints is None:
         return Requirements()
     if isinstance(constraints, Mapping):
+        patterns = cast("Mapping[str, str]", constraints)
         return Requirements(
-            patterns=tuple((n, compile_constraint(p, parameter=n)) for n, p in constraints.items())
+            patterns=tuple((n, compile_constraint(p, parameter=n)) for n, p in patterns.items())
         )
     if callable(constraints):
         return Requirements(functions=(constraints,))

@@ -1,0 +1,84 @@
+"""Input and output schemas derived from a model: only what is named gets in, no secret gets out."""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.fields import FieldInfo
+
+from lineside.exceptions import ConfigurationError
+
+# Fields that never leave by default, whoever asks; name them in `expose` to send them.
+_SECRET: Final = re.compile(r"password|passwd|secret|token|digest|hash|api_?key|private", re.IGNORECASE)
+#: Whole numbers as databases keep them; a larger one in a path would be an error of the driver's.
+_MAX_INTEGER: Final = 2**63 - 1
+
+
+def fields_of(model: type[BaseModel], names: Iterable[str], *, option: str) -> dict[str, FieldInfo]:
+    """Return the named fields of a model.
+
+    Raises:
+        ConfigurationError: A name is no field; the message says which option named it.
+    """
+    known = model.model_fields
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise ConfigurationError(
+            f"{option} names {unknown}, which {model.__name__} has not; its fields are {sorted(known)}"
+        )
+    return {name: known[name] for name in names}
+
+
+def input_schema(model: type[BaseModel], permit: Iterable[str]) -> type[BaseModel]:
+    """Derive what `create` takes: the permitted fields, and nothing else (unknown ones are 422)."""
+    fields = fields_of(model, permit, option="permit")
+    definitions: dict[str, Any] = {
+        name: (_annotation(field), _default(field)) for name, field in fields.items()
+    }
+    return create_model(f"{model.__name__}In", __config__=ConfigDict(extra="forbid"), **definitions)
+
+
+def patch_schema(schema: type[BaseModel], *, name: str) -> type[BaseModel]:
+    """Derive what `update` takes: the same fields, none required, and null only where null is a value."""
+    # A default is not validated: None stands for "not sent", while a null that is sent is.
+    definitions: dict[str, Any] = {
+        field_name: (_annotation(field), None) for field_name, field in schema.model_fields.items()
+    }
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **definitions)
+
+
+def output_schema(model: type[BaseModel], expose: Iterable[str] | None) -> type[BaseModel]:
+    """Derive what actions answer with: the exposed fields, by default all that do not look secret."""
+    if expose is None:
+        expose = [
+            name
+            for name, field in model.model_fields.items()
+            if not _SECRET.search(name) and field.exclude is not True
+        ]
+    fields = fields_of(model, expose, option="expose")
+    definitions: dict[str, Any] = {name: (field.annotation, ...) for name, field in fields.items()}
+    return create_model(f"{model.__name__}Out", __config__=ConfigDict(from_attributes=True), **definitions)
+
+
+def key_annotation(annotation: Any) -> Any:
+    """Return the type of a member's path parameter; a number is bounded as the database's is."""
+    kinds = [kind for kind in getattr(annotation, "__args__", (annotation,)) if kind is not type(None)]
+    kind: Any = kinds[0] if len(kinds) == 1 else annotation
+    return Annotated[int, Field(ge=-_MAX_INTEGER - 1, le=_MAX_INTEGER)] if kind is int else kind
+
+
+def _annotation(field: FieldInfo) -> Any:
+    annotation: Any = field.annotation
+    for constraint in field.metadata:
+        annotation = Annotated[annotation, constraint]
+    return annotation
+
+
+def _default(field: FieldInfo) -> Any:
+    if field.is_required():
+        return Field(title=field.title, description=field.description)
+    if field.default_factory is not None:
+        factory: Any = field.default_factory
+        return Field(default_factory=factory, title=field.title, description=field.description)
+    return Field(default=field.default, title=field.title, description=field.description)

@@ -1,0 +1,208 @@
+"""All seven actions over a model, guarded by abilities; override any one of them alone.
+
+    class PostsController(ResourceController[Post]):
+        permit = ("title", "body")
+        ability: CurrentAbility
+
+    resources(app, "posts", PostsController)
+
+``CurrentAbility`` is the app's own ``Annotated[Ability, Depends(ability_for(...))]``. Nothing is granted
+that a rule does not grant: `index` lists what may be read, a member that may not be read is a 404, one
+that may be read but not changed is a 403, and a field that is not in ``permit`` is a 422.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Generic, cast
+
+from fastapi import Query
+from pydantic import BaseModel
+from sqlalchemy import inspect
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import select
+from typing_extensions import TypeVar
+
+from lineside.abilities import Ability
+from lineside.controllers._controller import Controller
+from lineside.controllers._marks import action, rescue_from
+from lineside.controllers._schemas import input_schema, key_annotation, output_schema, patch_schema
+from lineside.controllers._signature import injections, type_arguments
+from lineside.exceptions import ConfigurationError, RecordNotFoundError
+from lineside.models.fastapi import SessionDep
+
+__all__ = ["Page", "ResourceController"]
+
+ModelT = TypeVar("ModelT")
+InT = TypeVar("InT", bound=BaseModel, default=BaseModel)
+PatchT = TypeVar("PatchT", bound=BaseModel, default=BaseModel)
+OutT = TypeVar("OutT", default=BaseModel)
+KeyT = TypeVar("KeyT", default=Any)
+
+
+class Page(BaseModel):
+    """Which part of a list: ``?limit=20&offset=40``."""
+
+    limit: Annotated[int, Query(ge=1, le=100)] = 20
+    offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0
+
+
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "No such record, or none you may read"}}
+_DENIED: dict[int | str, dict[str, Any]] = {403: {"description": "The ability does not grant this"}}
+
+
+class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT]):
+    """The seven RESTful actions over a SQLModel class with one primary key.
+
+    The schemas are derived from the model; give your own as further type arguments:
+    ``ResourceController[Post, PostIn, PostPatch, PostOut]``.
+
+    Attributes:
+        permit: The fields that clients may set (as Rails' strong parameters). Needed unless the input
+            schema is given.
+        expose: The fields that clients may see. Default: all whose names do not look secret.
+        session: The session of this request.
+        ability: The ability of the user; a subclass says where it comes from.
+    """
+
+    permit: ClassVar[Sequence[str]] = ()
+    expose: ClassVar[Sequence[str] | None] = None
+
+    session: SessionDep
+    ability: Ability
+
+    model: ClassVar[type[Any]]
+    output: ClassVar[type[Any]]
+    __lineside_types__: ClassVar[dict[Any, Any]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        arguments = type_arguments(cls).get(ResourceController, {})
+        model = arguments.get(_MODEL)
+        if isinstance(model, type):
+            _derive(cls, model, arguments)
+
+    # exclude_unset: a field that the ability hides is absent, not null.
+    @action(response_model_exclude_unset=True)
+    async def index(self, page: Annotated[Page, Query()]) -> list[OutT]:
+        """List what may be read, in the order of the primary key."""
+        query = select(self.model).where(self.ability.accessible_by("read", self.model))
+        page_of = query.order_by(*inspect(self.model).primary_key).limit(page.limit).offset(page.offset)
+        return [self.shown(record) for record in (await self.session.exec(page_of)).all()]
+
+    @action(responses=_DENIED)
+    async def new(self) -> dict[str, Any]:
+        """Give the values that a new record begins with, for a form."""
+        self.ability.authorize_any("create", self.model)
+        return {name: getattr(self.build({}), name, None) for name in self._inputs()}
+
+    @action(responses=_DENIED, response_model_exclude_unset=True)
+    async def create(self, data: InT) -> OutT:
+        """Create a record from permitted fields."""
+        record = self.build(data.model_dump())
+        self.ability.permit(data, "create", record)
+        await self._save(record)
+        return self.shown(record)
+
+    @action(responses=_NOT_FOUND, response_model_exclude_unset=True)
+    async def show(self, id: KeyT) -> OutT:  # noqa: A002 - the path parameter's name
+        """Show one record."""
+        return self.shown(await self.load(id))
+
+    @action(responses={**_NOT_FOUND, **_DENIED})
+    async def edit(self, id: KeyT) -> dict[str, Any]:  # noqa: A002 - the path parameter's name
+        """Give the values of a record that may be changed, for a form."""
+        record = await self.load(id, "update")
+        return {name: getattr(record, name) for name in self._inputs()}
+
+    @action(responses={**_NOT_FOUND, **_DENIED}, response_model_exclude_unset=True)
+    async def update(self, id: KeyT, data: PatchT) -> OutT:  # noqa: A002 - the path parameter's name
+        """Change the fields that are sent."""
+        record = await self.load(id, "update")
+        for name, value in self.ability.permit(data, "update", record).items():
+            setattr(record, name, value)
+        # Checked again as it now is: no change may carry a record out of the user's reach.
+        self.ability.authorize("update", record)
+        await self._save(record)
+        return self.shown(record)
+
+    @action(responses={**_NOT_FOUND, **_DENIED})
+    async def destroy(self, id: KeyT) -> None:  # noqa: A002 - the path parameter's name
+        """Delete a record."""
+        await self.session.delete(await self.load(id, "destroy"))
+        await self.session.flush()
+
+    async def load(self, key: Any, action_name: str = "read") -> Any:
+        """Load a member and authorize an action on it.
+
+        Args:
+            key: The primary key.
+            action_name: The action to authorize, besides reading.
+
+        Raises:
+            RecordNotFoundError: There is none, or none that may be read: the same answer.
+            AccessDeniedError: It may be read, but not this.
+        """
+        record = await self.session.get(self.model, key)
+        if record is None or self.ability.cannot("read", record):
+            raise RecordNotFoundError(self.model.__name__, key)
+        return self.ability.authorize(action_name, record)
+
+    def build(self, values: dict[str, Any]) -> Any:
+        """Make a new record of permitted values; override it to add the author, the tenant and so on."""
+        return self.model(**values)
+
+    def shown(self, record: Any) -> OutT:
+        """Return a record as clients see it: the output schema, cut to what the ability lets through."""
+        whole = self.output.model_validate(record, from_attributes=True)
+        permitted = self.ability.permitted_attributes("read", record)
+        if permitted is not None:
+            kept = {name: value for name, value in whole if name in permitted}
+            whole = self.output.model_construct(_fields_set=set(kept), **kept)
+        return cast("OutT", whole)
+
+    async def _save(self, record: Any) -> None:
+        self.session.add(record)
+        await self.session.flush()
+        await self.session.refresh(record)
+
+    def _inputs(self) -> list[str]:
+        return list(self.__lineside_types__[_IN].model_fields)
+
+    @rescue_from(IntegrityError, status_code=409, description="It conflicts with another record")
+    async def _conflict(self, _error: IntegrityError) -> dict[str, str]:
+        # The driver's text names tables and values; it is not for clients.
+        return {
+            "detail": f"{self.model.__name__} conflicts with another record, or names one that is missing"
+        }
+
+
+# The type parameters as values; a type checker knows them as types only.
+_MODEL, _IN, _PATCH, _OUT, _KEY = getattr(ResourceController, "__parameters__")  # noqa: B009 - as above
+
+
+def _derive(controller: type[Any], model: type[Any], arguments: dict[Any, Any]) -> None:
+    """Fill in the type arguments that the class leaves out, and check what it must declare."""
+    name = controller.__name__
+    ability = injections(controller).get("ability")
+    if ability is None:
+        raise ConfigurationError(
+            f"{name} needs an ability: declare `ability: CurrentAbility` in it or in a base, where "
+            "CurrentAbility = Annotated[Ability, Depends(ability_for(define_abilities, user=...))]"
+        )
+    keys = inspect(model).primary_key
+    if len(keys) != 1:
+        raise ConfigurationError(
+            f"{name}: {model.__name__} has {len(keys)} primary keys; ResourceController takes one"
+        )
+    given: dict[Any, Any] = {t: a for t, a in arguments.items() if a not in (BaseModel, Any)}
+    if _IN not in given:
+        if not controller.permit:
+            raise ConfigurationError(f'{name}: name the fields that clients may set: permit = ("title", ...)')
+        given[_IN] = input_schema(model, controller.permit)
+    if _PATCH not in given:
+        given[_PATCH] = patch_schema(given[_IN], name=f"{model.__name__}Patch")
+    if _OUT not in given:
+        given[_OUT] = output_schema(model, controller.expose)
+    if _KEY not in given:
+        given[_KEY] = key_annotation(model.model_fields[keys[0].key].annotation)
+    controller.model, controller.output = model, given[_OUT]
+    controller.__lineside_types__ = given
