@@ -1,5 +1,7 @@
 """Errors as responses: FastAPI's own shape, or a problem document when the client asks for one.
 
+One argument adds the handlers to an app:
+
     from fastapi import FastAPI
     from lineside.problems import error_handlers
 
@@ -35,6 +37,7 @@ from lineside.exceptions import (
     PayloadTooLargeError,
     UnknownVersionError,
 )
+from lineside.instrumentation import request_id
 
 __all__ = [
     "PROBLEM_JSON",
@@ -152,10 +155,6 @@ def _problem(request: HTTPConnection, members: Mapping[str, Any], *, status: int
 
 
 def _request_id() -> dict[str, str]:
-    try:
-        from lineside.instrumentation import request_id
-    except ImportError:
-        return {}
     identifier = request_id()
     return {"request_id": identifier} if identifier else {}
 

@@ -1,5 +1,7 @@
 """One action in several formats, redirects that stay on the site, files that stay in their folder.
 
+The client's ``Accept`` header chooses the format:
+
     from fastapi import FastAPI
     from lineside.views import respond_to
 
