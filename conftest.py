@@ -18,6 +18,7 @@ from sybil import Document, Lexeme, Region, Sybil
 from sybil.document import PythonDocStringDocument
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from sybil.parsers.rest import DocTestParser
 
 _ROOT = Path(__file__).parent
 # An example in a docstring: a line that ends in a colon, an empty line, then lines that are indented.
@@ -52,6 +53,8 @@ def _indented_examples(document: Document) -> Iterator[Region]:
         return
     for match in _EXAMPLE.finditer(document.text):
         code = re.sub(r"(?m)^ {4}", "", match["code"])
+        if code.startswith(">>> "):
+            continue  # DocTestParser finds it, and compares what it prints
         source = Lexeme(code, offset=0, line_offset=-1)
         yield Region(match.start("code"), match.end(), parsed=source, evaluator=PythonEvaluator())
 
@@ -75,7 +78,7 @@ pages = Sybil(
     document_types={".md": _Page},
 )
 doors = Sybil(
-    parsers=[PythonCodeBlockParser(), _indented_examples],
+    parsers=[PythonCodeBlockParser(), DocTestParser(), _indented_examples],
     patterns=["src/lineside/*.py", "src/lineside/*/__init__.py"],
     setup=_enter_page,
     teardown=_leave_page,
