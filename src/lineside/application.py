@@ -1,0 +1,210 @@
+"""The application: the one place where concepts meet, beside a FastAPI app that stays as it is.
+
+    from fastapi import FastAPI
+    from lineside.application import Lineside
+
+    app = FastAPI()
+    lineside = Lineside(app, {"database": {"url": "sqlite://"}, "metrics": {"path": "/metrics"}})
+
+    @lineside.after_start
+    async def announce() -> None:
+        lineside.logger.info("up in %s", lineside.environment)
+
+It adds a request id to every response and log line, answers our errors, opens what the configuration
+asks for, and closes it again. No route, handler, lifespan or OpenAPI operation of yours changes.
+"""
+
+import logging
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+from fastapi import APIRouter, FastAPI
+
+from lineside._lifespan import check_not_started
+from lineside.callbacks import adapted
+from lineside.config import Config
+from lineside.exceptions import ConfigurationError
+from lineside.instrumentation import Metrics, Notifier, log_request_ids
+from lineside.instrumentation.asgi import RequestContextMiddleware
+from lineside.instrumentation.fastapi import metrics_router
+from lineside.problems import install_error_handlers
+from lineside.signing import Signer
+
+if TYPE_CHECKING:
+    from lineside.models import Database
+
+__all__ = ["Hook", "Lineside"]
+
+Hook = Callable[[], Awaitable[None]] | Callable[[], None]
+"""What `Lineside.before_start` and its siblings take."""
+
+_Hook = TypeVar("_Hook", bound=Hook)
+_Moment = Literal["before_start", "after_start", "before_stop", "after_stop"]
+_STATE = "lineside"
+
+
+class Lineside:
+    """Everything of ours that an app uses, found at ``app.state.lineside``.
+
+    Making it twice for one app gives the same object; two apps in one process have two.
+
+    Args:
+        app: The FastAPI app, before its first request.
+        settings: A `Config`, or a mapping of settings. Default: ``Config.load()``, which reads
+            ``config/*.yml`` and ``LINESIDE_*`` variables. What is read: ``app.allowed_hosts``,
+            ``app.debug``, ``app.secret_key``, ``app.old_secret_keys``, ``database.url``,
+            ``metrics.path``.
+
+    Attributes:
+        app: The FastAPI app.
+        config: The settings.
+        notifier: Where this app's events are published.
+        database: The database, when ``database.url`` is set.
+        metrics: The metrics, when ``metrics.path`` is set.
+        logger: A logger for the app's own lines.
+
+    Raises:
+        ConfigurationError: The app has already answered a request, or has other settings.
+        ProductionCheckError: A production setting is missing or unsafe; all of them are named.
+    """
+
+    app: FastAPI
+    config: Config
+    notifier: Notifier
+    database: "Database | None"
+    metrics: Metrics | None
+    logger: logging.Logger
+
+    def __new__(cls, app: FastAPI, settings: Config | Mapping[str, Any] | None = None) -> "Lineside":
+        """Return the app's Lineside, made now if it has none."""
+        known: Lineside | None = getattr(app.state, _STATE, None)
+        if known is None:
+            check_not_started(app, "Lineside(app)")
+            known = super().__new__(cls)
+            known._install(app, _config(settings))
+            setattr(app.state, _STATE, known)
+        elif settings is not None and settings is not known.config:
+            raise ConfigurationError(
+                "this app has a Lineside already; give the settings where it is made first"
+            )
+        return known
+
+    def _install(self, app: FastAPI, config: Config) -> None:
+        self.app = app
+        self.config = config
+        self.notifier = Notifier()
+        self.logger = logging.getLogger("lineside.app")
+        self._hooks: dict[_Moment, list[Callable[..., Awaitable[None]]]] = {
+            "before_start": [],
+            "after_start": [],
+            "before_stop": [],
+            "after_stop": [],
+        }
+        self._signer: Signer | None = None
+        install_error_handlers(app, debug=config.get_bool("app.debug", default=False))
+        self.metrics = self._install_metrics()
+        self.database = self._install_database()
+        app.add_middleware(
+            RequestContextMiddleware,
+            notifier=self.notifier,
+            metrics=self.metrics,
+            allowed_hosts=config.get_list("app.allowed_hosts", []) or None,
+        )
+        inner: Any = app.router.lifespan_context
+        app.router.lifespan_context = lambda started: self._lifespan(inner(started))
+
+    def _install_metrics(self) -> Metrics | None:
+        path = self.config.get_str("metrics.path", None)
+        if not path:
+            return None
+        metrics = Metrics()
+        self.app.include_router(metrics_router(metrics, path=path))
+        return metrics
+
+    def _install_database(self) -> "Database | None":
+        url = self.config.get_str("database.url", None)
+        if not url:
+            return None
+        # Here and not above: an app without a database never loads SQLAlchemy.
+        from lineside.models.fastapi import install_database
+
+        return install_database(self.app, url)
+
+    @asynccontextmanager
+    async def _lifespan(self, inner: AbstractAsyncContextManager[Any]) -> AsyncGenerator[Any]:
+        """Run the app's own lifespan inside ours: what it needs is there before, and until after."""
+        async with AsyncExitStack() as stack:
+            stack.enter_context(log_request_ids())
+            await self._run("before_start")
+            stack.push_async_callback(self._run, "after_stop")
+            state = await stack.enter_async_context(inner)
+            await self._run("after_start")
+            stack.push_async_callback(self._run, "before_stop")
+            yield state
+
+    async def _run(self, moment: _Moment) -> None:
+        for hook in self._hooks[moment]:
+            await hook()
+
+    def started(self) -> AbstractAsyncContextManager[Any]:
+        """Start the app without a server, for a script or a console; it stops with the block.
+
+        Returns:
+            The app's lifespan as a context manager (as Gor's ``app.Start(ctx)``).
+        """
+        return cast("AbstractAsyncContextManager[Any]", self.app.router.lifespan_context(self.app))
+
+    @property
+    def router(self) -> APIRouter:
+        """The app's own router."""
+        return self.app.router
+
+    @property
+    def environment(self) -> str:
+        """The environment's name, for instance ``"development"``."""
+        return self.config.environment
+
+    @property
+    def signer(self) -> Signer:
+        """Signs and verifies values with ``app.secret_key``; ``app.old_secret_keys`` still verify.
+
+        Without a key, a random one of this process is used, which production refuses at start.
+        """
+        if self._signer is None:
+            key = self.config.get_str("app.secret_key", "")
+            if not key:
+                self.logger.warning("app.secret_key is not set: signed values end with this process")
+                key = secrets.token_urlsafe(48)
+            self._signer = Signer([key, *self.config.get_list("app.old_secret_keys", [])])
+        return self._signer
+
+    def before_start(self, hook: _Hook) -> _Hook:
+        """Run a function before the app's own lifespan begins; what it raises refuses the start."""
+        return self._add("before_start", hook)
+
+    def after_start(self, hook: _Hook) -> _Hook:
+        """Run a function when the app's own lifespan has begun, before the first request."""
+        return self._add("after_start", hook)
+
+    def before_stop(self, hook: _Hook) -> _Hook:
+        """Run a function after the last request, before the app's own lifespan ends."""
+        return self._add("before_stop", hook)
+
+    def after_stop(self, hook: _Hook) -> _Hook:
+        """Run a function when everything else has ended."""
+        return self._add("after_stop", hook)
+
+    def _add(self, moment: _Moment, hook: _Hook) -> _Hook:
+        self._hooks[moment].append(adapted(hook))
+        return hook
+
+    def __repr__(self) -> str:
+        return f"Lineside(environment={self.environment!r}, app={self.app.title!r})"
+
+
+def _config(settings: Config | Mapping[str, Any] | None) -> Config:
+    if settings is None:
+        return Config.load()
+    return settings if isinstance(settings, Config) else Config.from_dict(settings)
