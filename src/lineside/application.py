@@ -145,8 +145,17 @@ class Lineside:
             yield state
 
     async def _run(self, moment: _Moment) -> None:
+        failures: list[Exception] = []
         for hook in self._hooks[moment]:
-            await hook()
+            try:
+                await hook()
+            except Exception as error:
+                if moment.endswith("_start"):
+                    raise
+                # One clean-up that fails must not cost the others theirs.
+                failures.append(error)
+        if failures:
+            raise ExceptionGroup(f"{moment} hooks failed", failures)
 
     def started(self) -> AbstractAsyncContextManager[Any]:
         """Start the app without a server, for a script or a console; it stops with the block.
