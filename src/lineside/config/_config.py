@@ -1,5 +1,6 @@
 """The configuration of one app: layers in, typed values out."""
 
+import asyncio
 import logging
 import os
 import threading
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
-import anyio.to_thread
 from pydantic import BaseModel
 
 from lineside.config._binding import M, bind
@@ -262,7 +262,7 @@ class Config(Reader):
 
     async def _reload_and_log(self) -> None:
         try:
-            changed = await anyio.to_thread.run_sync(self._load_again)
+            changed = await asyncio.to_thread(self._load_again)
         except Exception as error:  # noqa: BLE001 - a validator of the user's own must not end the watching
             logger.error("%s", self.redact(str(error)))
             return

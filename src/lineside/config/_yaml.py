@@ -79,7 +79,9 @@ def _compose(yaml: Any, text: str) -> tuple[Any, tuple[int | None, str] | None]:
     try:
         return yaml.compose(text, Loader=yaml.SafeLoader), None
     except yaml.error.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        # What was never closed is found where it was opened, not where the file ends.
+        unclosed = error.problem is not None and "end of stream" in error.problem
+        mark = (unclosed and error.context_mark) or error.problem_mark
         problem = " ".join(part for part in (error.context, error.problem) if part)
         return None, (mark.line + 1 if mark else None, f"broken YAML: {_without_quotes(problem)}")
     except yaml.error.YAMLError as error:
