@@ -1,0 +1,3 @@
+"""Testing: drive an app from pytest, in process, without a server."""
+
+__all__: list[str] = []
