@@ -21,8 +21,8 @@ from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 from sybil.parsers.rest import DocTestParser
 
 _ROOT = Path(__file__).parent
-# An example in a docstring: a line that ends in a colon, an empty line, then lines that are indented.
-_EXAMPLE = re.compile(r":\n\n(?P<code>(?:[ ]{4}.*\n|\n)*[ ]{4}.*\n)")
+# An example in the docstring of a door: an empty line, then lines that are indented.
+_EXAMPLE = re.compile(r"\n\n(?P<code>(?:[ ]{4}.*\n|\n)*[ ]{4}.*\n)")
 _saved: dict[str, Any] = {}
 
 
@@ -44,6 +44,8 @@ class _Door(PythonDocStringDocument):
     def __init__(self, text: str, path: str) -> None:
         super().__init__(text, path)
         _as_module(self)
+        # An example imports what it uses, as its reader will have to.
+        self.pop_evaluator(self.import_document)
 
 
 def _indented_examples(document: Document) -> Iterator[Region]:
@@ -79,7 +81,9 @@ pages = Sybil(
 )
 doors = Sybil(
     parsers=[PythonCodeBlockParser(), DocTestParser(), _indented_examples],
-    patterns=["src/lineside/*.py", "src/lineside/*/__init__.py"],
+    patterns=["src/lineside/*.py", "src/lineside/*/*.py"],
+    # The indented block of exceptions.py draws the tree of errors.
+    excludes=["src/lineside/*/_[!_]*.py", "src/lineside/exceptions.py"],
     setup=_enter_page,
     teardown=_leave_page,
     document_types={".py": _Door},

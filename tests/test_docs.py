@@ -20,6 +20,13 @@ NOT_EXECUTED: dict[str, str] = {}
 # What `make test` hands to pytest; a page elsewhere is never run.
 EXECUTED = ("README.md", "docs/", "examples/")
 
+# Doors without an example in their docstring, each with its reason.
+NO_EXAMPLE = {"lineside.exceptions": "errors are caught, not used; the docstring draws their tree"}
+
+DOORS = [
+    module.name for module in pkgutil.walk_packages(lineside.__path__, "lineside.") if "._" not in module.name
+]
+
 FENCE = re.compile(r"^[ \t>]*(?:`{3,}|~{3,})[ \t]*(?P<info>\S[^\n]*)$", re.MULTILINE)
 
 
@@ -98,26 +105,16 @@ def test_every_error_is_in_the_reference() -> None:
     assert [name for name in exceptions.__all__ if name not in page] == []
 
 
-def test_every_door_has_a_reference_page() -> None:
-    """The reference renders each door once."""
-    pages = "\n".join(
-        path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md") if path.parent.name == "reference"
-    )
-    doors = [
-        f"lineside.{module.name}"
-        for module in pkgutil.iter_modules(lineside.__path__)
-        if not module.name.startswith("_")
-    ]
-    assert [door for door in doors if not re.search(rf"^::: {re.escape(door)}$", pages, re.MULTILINE)] == []
+def test_every_door_has_a_reference() -> None:
+    """The reference renders each door."""
+    pages = "\n".join(page.read_text("utf-8") for page in (ROOT / "docs" / "reference").glob("*.md"))
+    assert [door for door in DOORS if not re.search(rf"^::: {re.escape(door)}$", pages, re.MULTILINE)] == []
 
 
-def test_every_door_shows_an_example() -> None:
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_shows_an_example(door: str) -> None:
     """Each door's docstring has a block of Python, which the test command runs."""
-    silent = []
-    for module in pkgutil.iter_modules(lineside.__path__):
-        if module.name.startswith("_") or module.name in {"exceptions"}:  # errors are raised, not used
-            continue
-        docstring = importlib.import_module(f"lineside.{module.name}").__doc__ or ""
-        if "```python" not in docstring and not re.search(r":\n\n    \S", docstring):
-            silent.append(module.name)
-    assert silent == []
+    if door in NO_EXAMPLE:
+        return
+    docstring = importlib.import_module(door).__doc__ or ""
+    assert "```python" in docstring or re.search(r"\n\n    \S", docstring)

@@ -4,16 +4,16 @@ import importlib
 import inspect
 import pkgutil
 from types import ModuleType
+from typing import TypeVar
 
 import pytest
 
 import lineside
 
-# The package itself exports its version only: concepts are imported from their own doors.
+# Every module that can be imported without writing an underscore. The package itself exports its
+# version only: concepts are imported from their own doors.
 DOORS = sorted(
-    f"lineside.{module.name}"
-    for module in pkgutil.iter_modules(lineside.__path__)
-    if not module.name.startswith("_")
+    module.name for module in pkgutil.walk_packages(lineside.__path__, "lineside.") if "._" not in module.name
 )
 
 
@@ -50,7 +50,10 @@ def test_exports_are_complete(door: ModuleType) -> None:
     public = {
         name
         for name, value in vars(door).items()
-        if not name.startswith("_") and not inspect.ismodule(value) and _defined_here(door, value)
+        if not name.startswith("_")
+        and not inspect.ismodule(value)
+        and not isinstance(value, TypeVar)  # plumbing of annotations, of no use outside
+        and _defined_here(door, value)
     }
     assert public - set(door.__all__) == set()
 
