@@ -1,6 +1,6 @@
 """Where routes are added: a router with a prefix, a name, guards and constraints around it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, Unpack
 
@@ -14,6 +14,7 @@ from lineside.exceptions import RoutingError
 from lineside.routing._constraints import Constraints, Requirements, requirements
 from lineside.routing._paths import parameters_of
 from lineside.routing._route import REQUIREMENTS, ConstrainedRoute
+from lineside.types import OffersFormats
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -68,10 +69,10 @@ class RouteScope:
         endpoint = endpoint_for(plan)
         setattr(endpoint, REQUIREMENTS, self.requirements.for_path(parameters_of(full)))
         settings: dict[str, Any] = {"include_in_schema": self.in_schema, **options}
-        settings["responses"] = {**plan.responses(), **settings.get("responses", {})} or None
         settings["tags"] = settings.get("tags") or list(self.tags) or None
         if plan.signature.return_annotation is None:
             settings.setdefault("status_code", 204)
+        settings["responses"] = _responses(plan, settings) or None
         if plan.controller is not None and not {"GET", "HEAD"} >= set(methods):
             settings.setdefault("max_body_size", plan.controller.max_body_size)
         chosen: Any = self.router.generate_unique_id_function
@@ -209,6 +210,15 @@ def scope(
         requirements=outer.requirements + requirements(constraints),
         tags=(*outer.tags, *tags),
     )
+
+
+def _responses(plan: Plan, settings: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """Gather what the action may answer: its callbacks and rescues, its formats, its own options."""
+    found = plan.responses()
+    formats = getattr(plan.function, "__lineside_formats__", None)
+    if isinstance(formats, OffersFormats):
+        found |= formats.responses(settings.get("status_code", 200))
+    return {**found, **settings.get("responses", {})}
 
 
 def _unique_id(declared: str, operation: str) -> Callable[[Any], str]:

@@ -45,8 +45,9 @@ class _Negotiation:
     response: Response
 
 
-def _negotiation(request: Request, response: Response) -> _Negotiation:
+async def _negotiation(request: Request, response: Response) -> _Negotiation:
     # A dependency of its own: FastAPI gives a function one request, and it may have asked for it.
+    # Async, or FastAPI would send it through a worker thread.
     return _Negotiation(request, response)
 
 

@@ -1,0 +1,24 @@
+"""Protocols that two concepts share, so that neither knows the other.
+
+from lineside.types import OffersFormats
+
+def statuses(formats: OffersFormats) -> list[int | str]:
+    return sorted(formats.responses(200), key=str)
+"""
+
+from typing import Any, Protocol, runtime_checkable
+
+__all__ = ["OffersFormats"]
+
+
+@runtime_checkable
+class OffersFormats(Protocol):
+    """What a route reads from an action that answers in several formats; `lineside.views` makes one."""
+
+    def responses(self, status_code: int = ...) -> dict[int | str, dict[str, Any]]:
+        """Return FastAPI's ``responses=`` for every format, and for 406.
+
+        Args:
+            status_code: The status of the action's success.
+        """
+        ...
