@@ -1,0 +1,54 @@
+"""Which actions of an app never asked an ability anything: the checks that were forgotten."""
+
+from typing import Final
+
+_MAX_ACTIONS: Final = 10_000
+
+
+class AuthorizationLedger:
+    """A development report over many requests, as Pundit's ``verify_authorized`` is over one.
+
+    An action counts as authorizing once it has asked anything in any request. Names come from
+    code, so that there are few; the bound is for an app that makes them from input.
+
+    Args:
+        max_actions: Names kept at most; further ones are only counted.
+
+    Attributes:
+        left_out: How many recordings of further names were left out.
+    """
+
+    def __init__(self, *, max_actions: int = _MAX_ACTIONS) -> None:
+        self._asked: dict[str, bool] = {}
+        self._max_actions = max_actions
+        self.left_out = 0
+
+    def record(self, action_name: str, *, asked: bool) -> None:
+        """Record one run of an action.
+
+        Args:
+            action_name: For instance ``"PostsController.show"``.
+            asked: Whether its ability was asked anything: ``Ability.asked``.
+        """
+        if action_name not in self._asked and len(self._asked) >= self._max_actions:
+            self.left_out += 1
+            return
+        self._asked[action_name] = asked or self._asked.get(action_name, False)
+
+    def unauthorised(self) -> list[str]:
+        """Return the sorted names of actions that ran and never asked anything."""
+        return sorted(name for name, asked in self._asked.items() if not asked)
+
+    def report(self) -> str:
+        """Return the report as text for a terminal or a log."""
+        forgotten = self.unauthorised()
+        if not forgotten:
+            lines = [f"all {len(self._asked)} actions that ran asked an ability"]
+        else:
+            lines = [
+                f"{len(forgotten)} of {len(self._asked)} actions that ran never asked an ability:",
+                *(f"  {name}" for name in forgotten),
+            ]
+        if self.left_out:
+            lines.append(f"{self.left_out} runs of further actions were left out; raise max_actions")
+        return "\n".join(lines)
