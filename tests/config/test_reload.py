@@ -178,6 +178,19 @@ async def test_an_error_of_the_block_leaves_it_unchanged(files: Any) -> None:
     assert asyncio.all_tasks() == before
 
 
+@pytest.mark.anyio
+async def test_a_directory_that_cannot_be_watched_is_logged(
+    files: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When the directory goes away before the watching starts, the app goes on and the log says so."""
+    config = files.load("a: 1")
+    watching = config.watch_files()
+    (files.directory / "config.yml").unlink()
+    files.directory.rmdir()
+    async with watching:
+        assert "no longer watched" in caplog.text
+
+
 def test_there_must_be_files_to_watch() -> None:
     """A configuration without directory says so."""
     with pytest.raises(ConfigurationError, match="no directory of files"):
