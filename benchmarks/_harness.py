@@ -160,7 +160,9 @@ def main(description: str, measure: Callable[[int], Sequence[Result]], *, rounds
         _print_table(results)
     missed = [result for result in results if result.is_missed]
     for result in missed:
-        print(f"missed: {result.figure.name}: {result.ratio:.3f}, bound {result.figure.bound}", file=sys.stderr)
+        print(
+            f"missed: {result.figure.name}: {result.ratio:.3f}, bound {result.figure.bound}", file=sys.stderr
+        )
     sys.exit(1 if options.check and missed else 0)
 
 

@@ -22,6 +22,7 @@ _REQUEST = "lineside_request"
 _GATE = "lineside_gate"
 
 _Values = dict[str, Any]
+_Receive = Callable[[_Values], tuple[Any, ...]]
 
 
 def endpoint_for(plan: Plan) -> Callable[..., Any]:
@@ -45,7 +46,7 @@ def endpoint_for(plan: Plan) -> Callable[..., Any]:
     return endpoint
 
 
-def _same_kind(function: Callable[..., Any], receive: Callable[[_Values], list[Any]]) -> Callable[..., Any]:
+def _same_kind(function: Callable[..., Any], receive: _Receive) -> Callable[..., Any]:
     """Wrap the action without changing what FastAPI does with it: await, thread, or stream."""
 
     async def coroutine(**values: Any) -> Any:
@@ -68,30 +69,43 @@ def _same_kind(function: Callable[..., Any], receive: Callable[[_Values], list[A
     return coroutine if inspect.iscoroutinefunction(function) else plain
 
 
-def _receiver(plan: Plan, request_name: str | None, *, gated: bool) -> Callable[[_Values], list[Any]]:
+def _receiver(plan: Plan, request_name: str | None, *, gated: bool) -> _Receive:
     """Return what takes the hidden values out and gives the action's receiver, if it has one."""
-    hidden = [parameter.name for parameter in plan.injected_parameters()]
 
-    def made_here(values: _Values) -> list[Any]:
+    def made_before(values: _Values) -> tuple[Any, ...]:
         request = values.pop(_REQUEST) if request_name is None else values[request_name]
-        controller = _resolved(plan, request, values)
-        for name in hidden:
-            del values[name]
-        return [controller]
+        values.pop(_GATE, None)
+        return (request.scope[SCOPE_KEY].controller,)
 
-    def made_by_gate(values: _Values) -> list[Any]:
-        request = values.pop(_REQUEST) if request_name is None else values[request_name]
-        del values[_GATE]
-        return [request.scope[SCOPE_KEY].controller]
-
-    def without(values: _Values) -> list[Any]:
+    def without(values: _Values) -> tuple[Any, ...]:
         values.pop(_REQUEST, None)
         values.pop(_GATE, None)
-        return []
+        return ()
 
     if plan.controller is None:
         return without
-    return made_by_gate if gated else made_here
+    # Callbacks have used the controller before the action does.
+    return made_before if gated or plan.has_callbacks else _maker(plan, plan.controller, request_name)
+
+
+def _maker(plan: Plan, controller_class: type[Controller], request_name: str | None) -> _Receive:
+    """Return what makes the controller of an action without callbacks."""
+    hidden = [parameter.name for parameter in plan.injected_parameters()]
+    # Only a rescue asks for the controller later; no other action pays for keeping it.
+    is_kept = bool(controller_class.__lineside_rescues__)
+
+    def made_here(values: _Values) -> tuple[Any, ...]:
+        request = values.pop(_REQUEST) if request_name is None else values[request_name]
+        controller = plan.new_controller(request, values)
+        if is_kept:
+            request.scope[SCOPE_KEY] = Invocation(controller)
+        if hidden:
+            plan.inject(controller, values)
+            for name in hidden:
+                del values[name]
+        return (controller,)
+
+    return made_here
 
 
 def _resolved(plan: Plan, request: Request, values: _Values) -> Controller | None:

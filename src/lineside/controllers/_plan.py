@@ -121,7 +121,11 @@ class Plan:
         """Make the controller of this request with its injected constructor arguments."""
         if self.controller is None:
             return None
-        controller = self.controller(**{name: values[injected(name, "init")] for name in self.constructor})
+        if self.constructor:
+            given = {name: values[injected(name, "init")] for name in self.constructor}
+            controller = self.controller(**given)
+        else:
+            controller = self.controller()
         controller.request = request
         controller.action_name = self.action
         return controller

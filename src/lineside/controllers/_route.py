@@ -1,7 +1,7 @@
 """The route class of actions: callbacks around the handler, rescues outside the dependencies."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 from fastapi import Request, Response, params
 from fastapi.encoders import jsonable_encoder
@@ -14,7 +14,7 @@ from lineside.callbacks import adapted
 from lineside.controllers._body import DeferringRequest, StrictRequest
 from lineside.controllers._controller import Controller, Rescue
 from lineside.controllers._endpoint import PLAN
-from lineside.controllers._plan import SCOPE_KEY, Halt, Invocation, Plan
+from lineside.controllers._plan import SCOPE_KEY, Halt, Invocation, Plan, answers
 from lineside.problems import error_handlers
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -39,10 +39,17 @@ class ControllerRoute(APIRoute):
         handler = super().get_route_handler()
         plan = self.plan
         takes_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
-        if plan.has_callbacks:
+        if plan.late:
             has_body = self.body_field is not None
             return _with_callbacks(plan, handler, request_class=DeferringRequest if has_body else None)
-        return _with_strict_json(handler) if takes_json else handler
+        # Early callbacks have spoken before the body is read: its error need not wait.
+        if takes_json:
+            handler = _with_strict_json(handler)
+        if not plan.early:
+            return handler
+        if all(step.planned.callback.kind == "before" for step in plan.early):
+            return _behind_guards(plan, handler)
+        return _with_callbacks(plan, handler, request_class=None)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request with the controller's rescues among the app's exception handlers."""
@@ -52,7 +59,12 @@ class ControllerRoute(APIRoute):
         if self._merged is None or self._merged[0] is not handlers:
             self._merged = (handlers, self._with_rescues(handlers))
         scope[_HANDLERS] = (self._merged[1], status_handlers)
-        await super().handle(scope, receive, send)
+        try:
+            await super().handle(scope, receive, send)
+        finally:
+            # Scope, controller and request refer to each other: without this, each request would wait
+            # for the garbage collector with all its memory, which costs more than the rest of a controller.
+            scope.pop(SCOPE_KEY, None)
 
     def _with_rescues(self, handlers: dict[Any, Any]) -> dict[Any, Any]:
         merged = {**error_handlers()}
@@ -69,6 +81,22 @@ class ControllerRoute(APIRoute):
 def _with_strict_json(handler: _Handler) -> _Handler:
     async def handle(request: Request) -> Response:
         return await handler(StrictRequest(request.scope, request.receive))
+
+    return handle
+
+
+def _behind_guards(plan: Plan, handler: _Handler) -> _Handler:
+    """Run before-callbacks that need nothing from FastAPI; nothing stays open around the action."""
+    guards = [(step.planned.call, tuple(step.parameters)) for step in plan.early]
+
+    async def handle(request: Request) -> Response:
+        controller = plan.new_controller(request, {})
+        request.scope[SCOPE_KEY] = Invocation(controller)
+        for call, names in guards:
+            given = await (call(controller, **dict.fromkeys(names, request)) if names else call(controller))
+            if given is not None and answers(given):
+                return cast("Response", given)
+        return await handler(request)
 
     return handle
 

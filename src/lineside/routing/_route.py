@@ -23,6 +23,7 @@ class ConstrainedRoute(ControllerRoute):
     def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
         self._literal = max(re.split(r"\{[^}]*\}", path), key=len)
         self._requirements: Requirements = getattr(endpoint, REQUIREMENTS, Requirements())
+        self._is_constrained = bool(self._requirements)
         super().__init__(path, endpoint, **options)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -32,7 +33,7 @@ class ConstrainedRoute(ControllerRoute):
         if self._literal not in scope["path"]:
             return Match.NONE, {}
         match, child_scope = super().matches(scope)
-        if match is Match.NONE or not self._requirements:
+        if match is Match.NONE or not self._is_constrained:
             return match, child_scope
         try:
             met = self._requirements.met_by(scope, child_scope["path_params"])
