@@ -1,3 +1,36 @@
-"""Testing: drive an app from pytest, in process, without a server."""
+"""Testing: drive an app from pytest, in process, without a server.
 
-__all__: list[str] = []
+    from fastapi import FastAPI
+    from lineside.testing import TestApp
+
+    app = FastAPI()
+
+    @app.get("/posts")
+    async def posts() -> list[str]:
+        return ["Hello"]
+
+    with TestApp(app) as client:
+        client.get("/posts").assert_status(200).assert_json(["Hello"])
+        client.get("/nothing").assert_problem(404, "Not Found")
+
+Any FastAPI app will do; it need not use anything else of ours. The pytest plugin, which is there as
+soon as lineside is installed, has the fixtures ``test_app`` and ``capture_events``.
+"""
+
+from lineside.abilities import assert_can, assert_cannot
+from lineside.testing._abilities import assert_all_authorized
+from lineside.testing._app import TestApp
+from lineside.testing._database import TestDatabase
+from lineside.testing._events import EventLog, capture_events
+from lineside.testing._response import TestResponse
+
+__all__ = [
+    "EventLog",
+    "TestApp",
+    "TestDatabase",
+    "TestResponse",
+    "assert_all_authorized",
+    "assert_can",
+    "assert_cannot",
+    "capture_events",
+]

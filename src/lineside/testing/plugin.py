@@ -1,3 +1,49 @@
-"""The pytest plugin of lineside: fixtures that are there without an import."""
+"""The pytest plugin: fixtures that are there without an import.
 
-__all__: list[str] = []
+Write one fixture of your own, named ``app``, and ask for ``test_app``:
+
+    import pytest
+    from fastapi import FastAPI
+    from lineside.testing import TestApp
+
+    @pytest.fixture
+    def app() -> FastAPI:
+        return FastAPI()
+
+    def test_nothing_is_there(test_app: TestApp) -> None:
+        test_app.get("/nothing").assert_status(404)
+
+pytest loads this module in every project of the environment, so it imports nothing heavy: FastAPI
+comes with the first test that wants it. ``pytest -p no:lineside`` turns it off.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lineside.testing._app import TestApp
+from lineside.testing._events import EventLog
+from lineside.testing._events import capture_events as _capturing
+
+__all__ = ["capture_events", "current_user_dependency", "test_app"]
+
+
+@pytest.fixture
+def current_user_dependency() -> Any:
+    """Give the dependency that ``login_as`` replaces; write your own to use ``login_as``."""
+    return None
+
+
+@pytest.fixture
+def test_app(app: Any, current_user_dependency: Any) -> Iterator[TestApp]:
+    """Start the app of your fixture ``app`` for one test, lifespan included."""
+    with TestApp(app, current_user=current_user_dependency) as started:
+        yield started
+
+
+@pytest.fixture
+def capture_events(app: Any) -> Iterator[EventLog]:
+    """Collect the events of your fixture ``app`` during one test."""
+    with _capturing(app) as events:
+        yield events
