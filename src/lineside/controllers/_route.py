@@ -37,19 +37,21 @@ class ControllerRoute(APIRoute):
     def get_route_handler(self) -> _Handler:
         """Wrap FastAPI's handler in what the action needs, and in nothing it does not need."""
         handler = super().get_route_handler()
-        plan = self.plan
-        takes_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
-        if plan.late:
-            has_body = self.body_field is not None
-            return _with_callbacks(plan, handler, request_class=DeferringRequest if has_body else None)
+        plan, request_class = self.plan, self._request_class()
+        if not plan.has_callbacks:
+            return handler if request_class is None else _with_request(handler, request_class)
+        if plan.late or any(step.planned.callback.kind != "before" for step in plan.early):
+            return _with_callbacks(plan, handler, request_class)
+        return _behind_guards(plan, handler, request_class)
+
+    def _request_class(self) -> type[Request] | None:
+        """Choose the request that callbacks and action share; None: FastAPI's own will do."""
+        if self.body_field is None:
+            return None
+        if self.plan.late:
+            return DeferringRequest
         # Early callbacks have spoken before the body is read: its error need not wait.
-        if takes_json:
-            handler = _with_strict_json(handler)
-        if not plan.early:
-            return handler
-        if all(step.planned.callback.kind == "before" for step in plan.early):
-            return _behind_guards(plan, handler)
-        return _with_callbacks(plan, handler, request_class=None)
+        return None if isinstance(self.body_field.field_info, params.Form) else StrictRequest
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request with the controller's rescues among the app's exception handlers."""
@@ -78,18 +80,21 @@ class ControllerRoute(APIRoute):
         return merged
 
 
-def _with_strict_json(handler: _Handler) -> _Handler:
+def _with_request(handler: _Handler, request_class: type[Request]) -> _Handler:
     async def handle(request: Request) -> Response:
-        return await handler(StrictRequest(request.scope, request.receive))
+        return await handler(request_class(request.scope, request.receive))
 
     return handle
 
 
-def _behind_guards(plan: Plan, handler: _Handler) -> _Handler:
+def _behind_guards(plan: Plan, handler: _Handler, request_class: type[Request] | None) -> _Handler:
     """Run before-callbacks that need nothing from FastAPI; nothing stays open around the action."""
     guards = [(step.planned.call, tuple(step.parameters)) for step in plan.early]
 
     async def handle(request: Request) -> Response:
+        if request_class is not None:
+            # One object for all: a body that a callback has read is still there for the action.
+            request = request_class(request.scope, request.receive)
         controller = plan.new_controller(request, {})
         request.scope[SCOPE_KEY] = Invocation(controller)
         for call, names in guards:
@@ -101,15 +106,15 @@ def _behind_guards(plan: Plan, handler: _Handler) -> _Handler:
     return handle
 
 
-def _with_callbacks(plan: Plan, handler: _Handler, *, request_class: type[Request] | None) -> _Handler:
+def _with_callbacks(plan: Plan, handler: _Handler, request_class: type[Request] | None) -> _Handler:
     early = plan.early
     made_early = not plan.constructor
 
     async def handle(request: Request) -> Response:
-        invocation = Invocation(plan.new_controller(request, {}) if made_early else None)
-        request.scope[SCOPE_KEY] = invocation
         if request_class is not None:
             request = request_class(request.scope, request.receive)
+        invocation = Invocation(plan.new_controller(request, {}) if made_early else None)
+        request.scope[SCOPE_KEY] = invocation
         finish: Callable[..., Coroutine[Any, Any, Response]] = invocation.run.finish
         try:
             for step in early:
