@@ -339,4 +339,4 @@ def accessible_by(ability: Ability, action: str, model: type, /) -> "ColumnEleme
 
 
 def _kind(subject: object) -> type | str:
-    return subject if isinstance(subject, type | str) else type(subject)
+    return subject if isinstance(subject, (type, str)) else type(subject)

@@ -27,7 +27,9 @@ def _mapped(model: type) -> "MappedSubject":
 
 def checked_actions(actions: str | Sequence[str]) -> tuple[str, ...]:
     """Return one or several actions as a tuple."""
-    verbs = (actions,) if isinstance(actions, str) else tuple(actions)
+    if actions and isinstance(actions, str):
+        return (actions,)
+    verbs = tuple(actions)
     for verb in verbs or ("",):
         if not isinstance(verb, str) or not verb:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError("a rule needs an action: a string such as 'update', or several")
@@ -43,8 +45,6 @@ def checked_names(attributes: Iterable[str]) -> frozenset[str]:
 
 def check_subject(subject: object) -> None:
     """Raise for an object, and for a string that was meant as a class."""
-    if isinstance(subject, type):
-        return
     if not isinstance(subject, str) or not subject:
         raise ConfigurationError(
             f"a rule is about a class or a name, not about a {type(subject).__name__} object"
@@ -88,6 +88,7 @@ def check_options(
         raise ConfigurationError(f"{subject_name(subject)} has no attribute {', '.join(sorted(unknown))}")
 
 
+@lru_cache(maxsize=1024)
 def known_attributes(subject: type) -> frozenset[str]:
     """Return the attributes that a class is known to have: mapped, declared or annotated."""
     mapped = mapped_subject(subject)

@@ -24,7 +24,7 @@ class Decision:
     @property
     def declared_at(self) -> str | None:
         """Where the deciding rule was written, as in ``abilities.py:12``."""
-        return None if self.rule is None else str(self.rule.place)
+        return None if self.rule is None else self.rule.place
 
     def __bool__(self) -> bool:
         return self.allowed

@@ -68,7 +68,7 @@ _NAIVE: Final = Family("naive datetime", _is_naive, ordered=True)
 _FLOAT: Final = Family("float", _is_float, ordered=True, numeric=True)
 _DECIMAL: Final = Family("Decimal", _is_decimal, ordered=True, numeric=True)
 
-# In this order: Float is a Numeric, and an Interval is a decorated DateTime.
+# An Interval is a decorated DateTime, so it comes before the decorated types.
 _PLAIN: Final[tuple[tuple[type[Any], Family], ...]] = (
     (sa.Boolean, Family("bool", _of(bool))),
     (sa.Integer, Family("int", _is_int, ordered=True, numeric=True)),
@@ -96,7 +96,7 @@ def family_of(kind: Any) -> Family | None:
         return _enum(kind)
     if isinstance(kind, sa.String):
         return None if kind.collation else _TEXT
-    if isinstance(kind, sa.Numeric):
+    if isinstance(kind, sa.Numeric | sa.Float):
         return _DECIMAL if kind.asdecimal else _FLOAT
     if isinstance(kind, sa.DateTime):
         return _AWARE if kind.timezone else _NAIVE

@@ -95,15 +95,15 @@ class MappedSubject:
     def check(self, conditions: Mapping[str, Any]) -> None:
         """Raise for a condition that would not mean the same on an object and in a query."""
         for name, wanted in conditions.items():
-            attribute = self.attribute(name)
-            if attribute.family is None:
+            attribute = self._attributes.get(name) or self.attribute(name)
+            family = attribute.family
+            if family is None:
                 self._check_related(attribute, wanted)
                 continue
-            accepts = attribute.family.accepts
             for value in wanted if isinstance(wanted, COLLECTIONS) else (wanted,):
-                if value is not None and not accepts(value):
+                if value is not None and not family.accepts(value):
                     raise ConfigurationError(
-                        f"{self.model.__name__}.{name} is compared with {attribute.family.name} or None,"
+                        f"{self.model.__name__}.{name} is compared with {family.name} or None,"
                         f" not with {type(value).__name__}"
                     )
 

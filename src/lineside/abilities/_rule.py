@@ -45,18 +45,11 @@ def answer(outcome: object, *, of: object) -> bool:
     return bool(outcome)
 
 
-class Place:
-    """Where a rule was written, kept as code object and line until somebody asks."""
-
-    __slots__ = ("_code", "_line")
-
-    def __init__(self, code: CodeType, line: int) -> None:
-        self._code = code
-        self._line = line
-
-    def __str__(self) -> str:
-        # The file's name alone: a path of the server is nobody's business in a message.
-        return f"{PurePath(self._code.co_filename).name}:{self._line}"
+def place_of(code: CodeType, instruction: int) -> str:
+    """Return where an instruction was written, as in ``abilities.py:12``."""
+    lines = (line for start, end, line in code.co_lines() if start <= instruction < end)
+    # The file's name alone: a path of the server is nobody's business in a message.
+    return f"{PurePath(code.co_filename).name}:{next(lines, None) or code.co_firstlineno}"
 
 
 class Rule:
@@ -71,16 +64,17 @@ class Rule:
         when: A function that must return true.
         attributes: The attributes that the rule is about, None for all.
         reason: Why a ``cannot`` refuses, in words for the user.
-        place: Where the rule was written.
+        place: Where the rule was written, as in ``abilities.py:12``.
     """
 
     __slots__ = (
+        "_code",
+        "_instruction",
         "actions",
         "allow",
         "attributes",
         "conditions",
         "expressions",
-        "place",
         "reason",
         "subject",
         "tests",
@@ -98,7 +92,8 @@ class Rule:
         when: Callable[[Any], object] | None,
         attributes: frozenset[str] | None,
         reason: str | None,
-        place: Place,
+        code: CodeType,
+        instruction: int,
     ) -> None:
         self.allow = allow
         self.actions = actions
@@ -109,7 +104,14 @@ class Rule:
         self.when = when
         self.attributes = attributes
         self.reason = reason
-        self.place = place
+        # Turned into a line only when somebody asks: rules are made for every request.
+        self._code = code
+        self._instruction = instruction
+
+    @property
+    def place(self) -> str:
+        """Where the rule was written."""
+        return place_of(self._code, self._instruction)
 
     @property
     def conditional(self) -> bool:
@@ -182,7 +184,7 @@ class NamedAbility:
         *,
         guests: bool,
         reason: str | None,
-        place: Place,
+        place: str,
     ) -> None:
         self.name = name
         self.reason = reason

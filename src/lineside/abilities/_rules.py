@@ -17,7 +17,7 @@ from lineside.abilities._checks import (
     refuse_async,
 )
 from lineside.abilities._roles import RoleOf, role_names, warn_unknown_role
-from lineside.abilities._rule import MANAGE, NamedAbility, Place, Rule, Test
+from lineside.abilities._rule import MANAGE, NamedAbility, Rule, Test, place_of
 from lineside.exceptions import ConfigurationError
 
 _ALIASES: Final[Mapping[str, frozenset[str]]] = {
@@ -132,7 +132,7 @@ class Rules:
         if not name or name == MANAGE or name in self._aliases:
             raise ConfigurationError(f"{name!r} is an action; give the named ability a name of its own")
         refuse_async(function, what=f"the ability {name!r}")
-        place = Place(frame.f_code, frame.f_lineno)
+        place = place_of(frame.f_code, frame.f_lasti)
         self._named[name] = NamedAbility(name, function, guests=guests, reason=reason, place=place)
 
     def role(self, name: str, define: Callable[[Any, "Rules"], None], /) -> None:
@@ -206,11 +206,11 @@ class Rules:
         *,
         allow: bool,
     ) -> None:
-        place = Place(frame.f_code, frame.f_lineno)
         verbs = checked_actions(actions)
         limited = None if attributes is None else checked_names(attributes)
-        for subject in (subjects,) if isinstance(subjects, type | str) else subjects:
-            check_subject(subject)
+        for subject in (subjects,) if isinstance(subjects, (type, str)) else subjects:
+            if not isinstance(subject, type):
+                check_subject(subject)
             mapped = mapped_subject(subject)
             if when is not None or limited is not None or reason is not None:
                 check_options(subject, when, limited, reason, expressions or conditions, allow=allow)
@@ -219,7 +219,19 @@ class Rules:
                 tests = compiled(subject, mapped, expressions)
             if conditions:
                 check_conditions(subject, mapped, conditions)
-            rule = Rule(allow, verbs, subject, conditions, expressions, tests, when, limited, reason, place)
+            rule = Rule(
+                allow,
+                verbs,
+                subject,
+                conditions,
+                expressions,
+                tests,
+                when,
+                limited,
+                reason,
+                frame.f_code,
+                frame.f_lasti,
+            )
             if self._filterable:
                 self._refuse_unfilterable(rule)
             self._rules.append(rule)
