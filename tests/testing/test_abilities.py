@@ -1,0 +1,49 @@
+"""Abilities in tests: the assertions, and the report of forgotten checks."""
+
+from typing import Annotated
+
+import pytest
+from fastapi import Depends, FastAPI
+
+from lineside import abilities, testing
+from lineside.abilities import Ability, AuthorizationLedger, Rules
+from lineside.abilities.fastapi import ability_for
+from lineside.testing import TestApp, assert_all_authorized
+
+
+class Post:
+    pass
+
+
+def define(user: object, rules: Rules) -> None:
+    rules.can("read", Post)
+
+
+def test_the_assertions_of_abilities_are_here_too() -> None:
+    """One import serves a test module."""
+    assert testing.assert_can is abilities.assert_can
+    assert testing.assert_cannot is abilities.assert_cannot
+
+
+def test_actions_that_never_asked_are_named() -> None:
+    """Over a whole run, a route that never asked its ability fails the test, unless it is listed."""
+    ledger = AuthorizationLedger()
+    current = Annotated[Ability, Depends(ability_for(define, ledger=ledger))]
+    app = FastAPI()
+
+    @app.get("/asks")
+    async def asks(ability: current) -> bool:  # type: ignore[valid-type]
+        return ability.can("read", Post())
+
+    @app.get("/forgets")
+    async def forgets(ability: current) -> None:  # type: ignore[valid-type]
+        return None
+
+    client = TestApp(app)
+    client.get("/asks").assert_json(True)
+    assert_all_authorized(ledger)
+    client.get("/forgets").assert_status(200)
+    with pytest.raises(AssertionError, match="forgets") as caught:
+        assert_all_authorized(ledger)
+    assert "1 of 2 actions" in str(caught.value)
+    assert_all_authorized(ledger, except_=ledger.unauthorised())
