@@ -17,7 +17,9 @@ _OTHER: Final = "other"
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 _NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+_METHODS: Final = frozenset(
+    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
+)
 
 
 class _Metric:
@@ -31,7 +33,15 @@ class _Metric:
         self._lock = threading.Lock()
         self._series: dict[tuple[str, ...], Any] = {}
 
-    def _series_for(self, labels: dict[str, object]) -> Any:
+    def series(self, **labels: object) -> Any:
+        """Return prometheus-client's own object for one set of labels, to keep it at hand.
+
+        Args:
+            labels: A value for each label of the metric.
+
+        Raises:
+            ConfigurationError: The labels are not those of the metric.
+        """
         try:
             values = tuple([str(labels[label]) for label in self.labels])
         except KeyError:
@@ -64,7 +74,7 @@ class Counter(_Metric):
             amount: How much, 1 by default; never negative.
             labels: A value for each label of the metric.
         """
-        self._series_for(labels).inc(amount)
+        self.series(**labels).inc(amount)
 
 
 class Gauge(_Metric):
@@ -77,7 +87,7 @@ class Gauge(_Metric):
             value: The new one.
             labels: A value for each label of the metric.
         """
-        self._series_for(labels).set(value)
+        self.series(**labels).set(value)
 
     def inc(self, amount: float = 1, **labels: object) -> None:
         """Add to the figure.
@@ -86,7 +96,7 @@ class Gauge(_Metric):
             amount: How much, 1 by default.
             labels: A value for each label of the metric.
         """
-        self._series_for(labels).inc(amount)
+        self.series(**labels).inc(amount)
 
     def dec(self, amount: float = 1, **labels: object) -> None:
         """Take away from the figure.
@@ -95,7 +105,7 @@ class Gauge(_Metric):
             amount: How much, 1 by default.
             labels: A value for each label of the metric.
         """
-        self._series_for(labels).dec(amount)
+        self.series(**labels).dec(amount)
 
 
 class Histogram(_Metric):
@@ -108,7 +118,7 @@ class Histogram(_Metric):
             value: The figure, for instance seconds or bytes.
             labels: A value for each label of the metric.
         """
-        self._series_for(labels).observe(value)
+        self.series(**labels).observe(value)
 
 
 _M = TypeVar("_M", bound=_Metric)
@@ -148,7 +158,7 @@ class Metrics:
         self._limit = max_label_sets
         self._lock = threading.Lock()
         self._metrics: dict[str, _Metric] = {}
-        self._requests: tuple[Counter, Histogram] | None = None
+        self._requests: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     def counter(self, name: str, description: str = "", *, labels: Sequence[str] = ()) -> Counter:
         """Return the counter of this name, made when it is asked for first.
@@ -211,21 +221,31 @@ class Metrics:
 
         Args:
             path: The template of the route, never the path that came.
-            method: The HTTP method; what RFC 9110 does not know becomes ``"other"``.
+            method: The HTTP method; one that nobody knows becomes ``"other"``.
             status: The status of the response.
             duration: How long it took, in seconds.
         """
-        if self._requests is None:
-            self._requests = (
-                self.counter("http_requests", "Requests", labels=("handler", "method", "status")),
-                self.histogram(
-                    "http_request_duration_seconds", "Seconds per request", labels=("handler", "method")
-                ),
-            )
-        counted, timed = self._requests
         known = method if method in _METHODS else _OTHER
-        counted.inc(handler=path, method=known, status=f"{status // 100}xx")
-        timed.observe(duration, handler=path, method=known)
+        key = (path, known, status // 100)
+        series = self._requests.get(key)
+        if series is None:
+            series = self._request_series(*key)
+            # Templates are few; whoever gives raw paths pays each time.
+            if len(self._requests) < self._limit:
+                self._requests[key] = series
+        counted, timed = series
+        counted.inc()
+        timed.observe(duration)
+
+    def _request_series(self, path: str, method: str, status_class: int) -> tuple[Any, Any]:
+        counted = self.counter("http_requests", "Requests", labels=("handler", "method", "status"))
+        timed = self.histogram(
+            "http_request_duration_seconds", "Seconds per request", labels=("handler", "method")
+        )
+        return (
+            counted.series(handler=path, method=method, status=f"{status_class}xx"),
+            timed.series(handler=path, method=method),
+        )
 
     def _get(
         self, kind: type[_M], name: str, description: str, *, labels: Sequence[str], make: Callable[..., Any]
