@@ -57,6 +57,7 @@ RAISED: dict[str, Exception] = {
     "http-object": HTTPException(409, detail=object()),
     "surrogate": HTTPException(400, detail="no \ud800"),
     "surrogate-ours": LinesideError("no \ud800"),
+    "long": RecordNotFoundError("\xe9" * 200, 1),
     "unexpected": ZeroDivisionError(f"cannot use {SECRET}"),
 }
 
@@ -164,6 +165,7 @@ def test_a_client_that_names_the_problem_format_gets_a_problem_document(
         ("application/problem+json;q=0.4, application/json;q=0.5", False),
         ("application/problem+json;q=0", False),
         ("application/problem+json;q=0.1, */*", False),
+        ("application/problem+json;profile=x, */*", False),
         ("application/json", False),
         ("*/*", False),
         ("application/*", False),
@@ -229,7 +231,11 @@ def test_an_input_that_is_no_json_does_not_break_its_own_error(
     """NaN, lone surrogates, stray bytes and deep nesting get a 4xx with readable JSON."""
     response = client.post("/items", content=body, headers={"Content-Type": kind, **headers})
     assert 400 <= response.status_code < 500
-    assert response.json()["detail"]
+    answer = response.json()
+    assert answer["detail"]
+    if response.status_code == 422:
+        errors = answer["errors"] if headers else answer["detail"]
+        assert all({"type", "loc", "msg"} <= set(error) for error in errors)
 
 
 @pytest.mark.parametrize("name", ["http-nan", "http-object", "surrogate", "surrogate-ours"])
@@ -372,6 +378,16 @@ def test_an_accepted_websocket_is_closed_with_a_reason(client: TestClient, name:
         websocket.receive_text()
     assert caught.value.code == code
     assert caught.value.reason in {"no Post with key 7", "Internal Server Error"}
+
+
+def test_the_reason_of_a_close_fits_its_frame(client: TestClient) -> None:
+    """123 bytes and no half of a character (RFC 6455 section 5.5)."""
+    with (
+        client.websocket_connect("/ws/after/long") as websocket,
+        pytest.raises(WebSocketDisconnect) as caught,
+    ):
+        websocket.receive_text()
+    assert caught.value.reason == "no " + "\xe9" * 60
 
 
 def test_a_websocket_that_is_not_accepted_yet_is_denied_with_the_response(client: TestClient) -> None:

@@ -83,6 +83,27 @@ def test_no_form_reaches_a_file_that_is_not_public(root: Path) -> None:
                 send_file(path, root=root)
 
 
+ODD_NAMES = [
+    "a:b.txt",
+    "a\\b.txt",
+    "a%41.txt",
+    "a~1.txt",
+    "a\nb.txt",
+    "a\x7f.txt",
+    "a\uff0fb.txt",
+    "a\u2025b.txt",
+]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such names cannot exist there")
+@pytest.mark.parametrize("name", [*ODD_NAMES, "trailing.", "trailing ", " leading"])
+def test_a_name_that_systems_read_differently_is_refused_even_when_it_exists(root: Path, name: str) -> None:
+    """Separators, drives, streams and escapes of any system: no file is worth the doubt."""
+    (root / name).write_text(PLANTED)
+    with pytest.raises(UnsafePathError):
+        send_file(name, root=root)
+
+
 def test_no_form_leaks_through_a_route(root: Path) -> None:
     """The same corpus as URLs: 404 or FastAPI's own refusal, and never a planted byte."""
     app = FastAPI(exception_handlers=error_handlers())
