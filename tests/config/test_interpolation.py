@@ -69,7 +69,19 @@ def test_an_unset_variable_is_an_error(files: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["${", "${A", "${A:-", "${A:-${B}", "${}", "${1A}", "${A-b}", "${A B}", "${A:-" * 20]
+    "text",
+    [
+        "${",
+        "${A",
+        "${A:-",
+        "${A:-${B}",
+        "${}",
+        "${1A}",
+        "${A-b}",
+        "${A B}",
+        "${A:-" * 20,
+        "${A:-" * 20 + "}" * 20,
+    ],
 )
 def test_a_malformed_reference_is_an_error(files: Any, text: str) -> None:
     """What cannot be read is refused with file and line."""

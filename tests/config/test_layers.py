@@ -146,6 +146,12 @@ def test_a_variable_is_typed(files: Any, text: str, value: object) -> None:
     assert type(found) is type(value) or not isinstance(value, bool | int | float | str)
 
 
+def test_a_huge_variable_stays_text(files: Any) -> None:
+    """Text over 64 KiB is data, not a list to be parsed."""
+    text = "[" + "1," * 40_000 + "1]"
+    assert files.load(environ={"LINESIDE_X": text}).get("x") == text
+
+
 def test_a_map_in_a_variable_merges(files: Any) -> None:
     """A JSON map in a variable joins the keys of the files."""
     config = files.load("db: {host: a, pool: 1}", {"LINESIDE_DB": '{"pool": 5}'})

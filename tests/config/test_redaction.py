@@ -189,3 +189,22 @@ def test_a_secret_that_was_set_is_masked() -> None:
     assert config.dump()["other"] == "***"
     assert config.dump()["copy"] == "say ***"
     assert config.get_str("other") == "swordfish9"
+
+
+def test_an_overridden_secret_is_masked(files: Any) -> None:
+    """The password of a lower layer may still be in use elsewhere: it is masked in any text."""
+    config = files.load("db: {password: from-the-file}", {"LINESIDE_DB__PASSWORD": "from-the-variable"})
+    assert config.redact("from-the-file from-the-variable") == "*** ***"
+
+
+def test_a_secret_that_a_reload_replaced_is_masked(files: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A watcher that quotes the old value of a rotated secret does not log it."""
+    config = files.load("db: {password: pl4nted-old}")
+
+    def broken(old: Any, new: Any) -> None:
+        raise RuntimeError(f"cannot rotate {old} to {new}")
+
+    config.watch("db.password", broken)
+    files.write("db: {password: pl4nted-new}")
+    config.reload()
+    assert "cannot rotate *** to ***" in caplog.text

@@ -14,7 +14,7 @@ class ConfigMap(Mapping[str, Any]):
 
     __slots__ = ("_data", "_key", "_redactor")
 
-    def __init__(self, data: dict[str, Any], *, key: str, redactor: "Redactor") -> None:
+    def __init__(self, data: dict[str, Any], *, key: str, redactor: Redactor) -> None:
         self._data = data
         self._key = key
         self._redactor = redactor
@@ -49,8 +49,8 @@ class Snapshot:
     __slots__ = ("files", "layers", "nodes", "redactor", "values")
 
     def __init__(self, layers: Sequence[Branch], *, files: Sequence[str]) -> None:
-        self.layers = tuple(layers)
-        self.files = tuple(files)
+        self.layers: tuple[Branch, ...] = tuple(layers)
+        self.files: tuple[str, ...] = tuple(files)
         self.nodes: dict[str, Node] = {}
         root: Node = Branch({}, Origin("default", "no layer"))
         for layer in self.layers:
@@ -59,7 +59,7 @@ class Snapshot:
         hidden_keys = [key for key, node in self.nodes.items() if isinstance(node, Leaf) and node.hidden]
         # Overridden layers too: yesterday's password is still a password.
         known = {text for layer in self.layers for text in _secrets(layer, "")}
-        self.redactor = Redactor(paths=hidden_keys, known=known)
+        self.redactor: Redactor = Redactor(paths=hidden_keys, known=known)
         self.values: dict[str, Any] = {}
         self._freeze(root, "")
 
