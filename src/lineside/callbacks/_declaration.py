@@ -40,7 +40,7 @@ class Callback:
     def without(self, skip: "Skip") -> "Callback | None":
         """Return it with the skipped events taken away, or None when nothing is left."""
         if skip.only is not None:
-            return replace(self, except_=self.except_ | skip.only)
+            return replace(self, except_=self.except_ | (skip.only - skip.except_))
         if skip.except_:
             left = skip.except_ if self.only is None else self.only & skip.except_
             return replace(self, only=left)
@@ -105,6 +105,13 @@ class Skip:
     name: str
     only: frozenset[str] | None = None
     except_: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls, kind: Kind, name: str, *, only: Iterable[str] | None = None, except_: Iterable[str] = ()
+    ) -> Self:
+        """Make one from filters as users write them."""
+        return cls(kind, name, names(only), names(except_) or frozenset())
 
 
 def declare(
@@ -186,10 +193,11 @@ class Callbacks:
         kept = tuple(c for c in self.entries if (c.kind, c.name) != (callback.kind, callback.name))
         return type(self)((*kept, callback))
 
-    def prepend(self, callback: Callback) -> Self:
-        """Add at the beginning; an earlier one of the same kind and name gives way."""
-        kept = tuple(c for c in self.entries if (c.kind, c.name) != (callback.kind, callback.name))
-        return type(self)((callback, *kept))
+    def merge(self, others: "Callbacks") -> Self:
+        """Add those of another base; one that two bases share keeps its place, as the latter has it."""
+        theirs = {(c.kind, c.name): c for c in others.entries}
+        kept = tuple(theirs.pop((c.kind, c.name), c) for c in self.entries)
+        return type(self)((*kept, *theirs.values()))
 
     def skip(self, skip: Skip) -> Self:
         """Take a callback away for some or all events.

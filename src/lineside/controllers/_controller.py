@@ -1,5 +1,6 @@
 """The base class of controllers: what it collects from a class when the class is made."""
 
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar, cast, runtime_checkable
@@ -91,8 +92,9 @@ def actions_of(controller: type[Controller]) -> tuple[str, ...]:
                 continue
             if callable(member) and not isinstance(member, type) and not _is_marked(member):
                 names[name] = None
-    callbacks = {callback.name for callback in controller.__lineside_callbacks__.entries}
-    return tuple(name for name in names if name not in callbacks)
+    taken = {callback.name for callback in controller.__lineside_callbacks__.entries}
+    taken |= {rescue.method for rescue in controller.__lineside_rescues__.values()}
+    return tuple(name for name in names if name not in taken)
 
 
 def _is_marked(member: object) -> bool:
@@ -109,8 +111,9 @@ def _inherited(controller: type[Controller]) -> Callbacks:
     """Merge the callbacks of all bases, then add what the class itself declares."""
     merged = Callbacks()
     for base in reversed(controller.__bases__):
-        for callback in getattr(base, "__lineside_callbacks__", Callbacks()).entries:
-            merged = merged.append(callback)
+        # A mixin that is no controller declares callbacks too: a guard there must not be lost.
+        inherited: Callbacks | None = getattr(base, "__lineside_callbacks__", None)
+        merged = merged.merge(Callbacks.of(base) if inherited is None else inherited)
     for callback in Callbacks.declared_in(controller):
         merged = merged.append(callback)
     return merged
@@ -127,7 +130,7 @@ def _rescues(controller: type[Controller]) -> dict[type[Exception], Rescue]:
 
 def _skip(kind: Kind, name: str, only: Iterable[str] | None, except_: Iterable[str]) -> Any:
     def apply(controller: _Controller) -> _Controller:
-        skip = Skip(kind, name, frozenset(only) if only is not None else None, frozenset(except_))
+        skip = Skip.of(kind, name, only=only, except_=except_)
         unknown = ((skip.only or frozenset()) | skip.except_) - {*RESTFUL_ACTIONS, *actions_of(controller)}
         if unknown:
             known = sorted({*RESTFUL_ACTIONS, *actions_of(controller)})
@@ -185,5 +188,8 @@ def skip_around_action(
 def guard(
     function: Callable[..., Any], *, responses: dict[int | str, dict[str, Any]] | None = None
 ) -> Callback:
-    """Make a before-callback of a function that stands outside any controller."""
-    return Callback("before", function.__name__, function, options={"responses": responses or {}})
+    """Make a before-callback of a function or callable object that stands outside any controller."""
+    name = getattr(function, "__name__", type(function).__name__)
+    # Of an object, what is awaited and which parameters it has are read from its method.
+    called: Any = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004 - it is callable
+    return Callback("before", name, called, options={"responses": responses or {}})

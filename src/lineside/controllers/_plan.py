@@ -74,7 +74,9 @@ class Step:
 
     async def enter(self, invocation: Invocation, request: Request, values: dict[str, Any]) -> object | None:
         """Run it, or its first half; returns the response that halts."""
-        named = {name: values.get(name, request) for name in self.parameters}
+        named = {
+            name: request if takes_connection(p) else values[name] for name, p in self.parameters.items()
+        }
         return await invocation.run.enter(self.planned, invocation.controller, **named)
 
 
@@ -160,9 +162,8 @@ def plan(controller: type[Controller], action: str, *, guards: Sequence[Callback
     """
     derived: dict[Any, Any] = getattr(controller, "__lineside_types__", {})
     arguments = {cls: {**known, **derived} for cls, known in type_arguments(controller).items()}
-    callbacks = controller.__lineside_callbacks__
-    for callback in reversed(guards):
-        callbacks = callbacks.prepend(callback)
+    # No append or prepend here: a guard never replaces one that happens to have the same name.
+    callbacks = Callbacks((*guards, *controller.__lineside_callbacks__.entries))
     steps = _steps(callbacks, action, controller, arguments)
     attributes, constructor = injections(controller), _constructor(controller, arguments)
     function = getattr(controller, action)
