@@ -1,13 +1,15 @@
 """The route class of actions: callbacks around the handler, rescues outside the dependencies."""
 
+import inspect
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
-from fastapi import Request, Response, params
+from fastapi import HTTPException, Request, Response, params
 from fastapi.encoders import jsonable_encoder
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import Receive, Scope, Send
 
 from lineside.callbacks import adapted
@@ -21,6 +23,9 @@ _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _HANDLERS = "starlette.exception_handlers"
 #: Handlers that FastAPI installs by itself: replacing them overrides nothing of the user's.
 _FASTAPI_DEFAULTS = (http_exception_handler, request_validation_exception_handler)
+
+
+_HTTP_ERRORS = frozenset((StarletteHTTPException, HTTPException))
 
 
 class ControllerRoute(APIRoute):
@@ -60,13 +65,18 @@ class ControllerRoute(APIRoute):
         handlers, status_handlers = scope.get(_HANDLERS, ({}, {}))
         if self._merged is None or self._merged[0] is not handlers:
             self._merged = (handlers, self._with_rescues(handlers))
-        scope[_HANDLERS] = (self._merged[1], status_handlers)
+        # Starlette asks for a handler by status first: the app's would hide rescue_from(HTTPException).
+        scope[_HANDLERS] = (self._merged[1], {} if self._rescues_http_errors() else status_handlers)
         try:
             await super().handle(scope, receive, send)
         finally:
             # Scope, controller and request refer to each other: without this, each request would wait
             # for the garbage collector with all its memory, which costs more than the rest of a controller.
             scope.pop(SCOPE_KEY, None)
+
+    def _rescues_http_errors(self) -> bool:
+        controller = self.plan.controller
+        return controller is not None and not _HTTP_ERRORS.isdisjoint(controller.__lineside_rescues__)
 
     def _with_rescues(self, handlers: dict[Any, Any]) -> dict[Any, Any]:
         merged = {**error_handlers()}
@@ -76,7 +86,7 @@ class ControllerRoute(APIRoute):
         controller = self.plan.controller
         if controller is not None:
             for error, rescue in controller.__lineside_rescues__.items():
-                merged[error] = _rescuer(controller, rescue)
+                merged[error] = _rescuer(controller, rescue, action=self.plan.action)
         return merged
 
 
@@ -131,9 +141,11 @@ def _with_callbacks(plan: Plan, handler: _Handler, request_class: type[Request] 
     return handle
 
 
-def _rescuer(controller: type[Controller], rescue: Rescue) -> Callable[[Request, Exception], Any]:
+def _rescuer(
+    controller: type[Controller], rescue: Rescue, *, action: str
+) -> Callable[[Request, Exception], Any]:
     method = adapted(getattr(controller, rescue.method))
-    takes_error = getattr(controller, rescue.method).__code__.co_argcount > 1
+    takes_error = len(inspect.signature(getattr(controller, rescue.method)).parameters) > 1
 
     async def answer(request: Request, error: Exception) -> Response:
         invocation: Invocation | None = request.scope.get(SCOPE_KEY)
@@ -141,7 +153,7 @@ def _rescuer(controller: type[Controller], rescue: Rescue) -> Callable[[Request,
         if receiver is None:
             # The error came before the controller was made, for instance from a dependency.
             receiver = controller.__new__(controller)
-            receiver.request = request
+            receiver.request, receiver.action_name = request, action
         given = await (method(receiver, error) if takes_error else method(receiver))
         if isinstance(given, Response):
             return given

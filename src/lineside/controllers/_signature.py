@@ -1,9 +1,10 @@
 """Annotations evaluated once, when routes are made: strings resolved, type parameters filled in."""
 
 import inspect
+import types
 import typing
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from fastapi import Request, params
 from starlette.requests import HTTPConnection
@@ -14,9 +15,13 @@ Substitution = Mapping[Any, Any]
 
 
 def type_arguments(owner: type) -> dict[type, dict[Any, Any]]:
-    """Return what each generic base of ``owner`` got for its type parameters, followed to the root."""
-    found: dict[type, dict[Any, Any]] = {owner: {}}
+    """Return what each generic base of ``owner`` got for its type parameters, followed to the root.
+
+    A parameter that got nothing stands for itself.
+    """
+    found: dict[type, dict[Any, Any]] = {}
     for cls in owner.__mro__:
+        found.setdefault(cls, {parameter: parameter for parameter in vars(cls).get("__parameters__", ())})
         for base in vars(cls).get("__orig_bases__", ()):
             origin = get_origin(base)
             parameters = getattr(origin, "__parameters__", ())
@@ -30,17 +35,44 @@ def substituted(annotation: Any, known: Substitution) -> Any:
     """Fill known type parameters into an annotation, at any depth."""
     if isinstance(annotation, TypeVar):
         return known.get(annotation, annotation)
-    if isinstance(annotation, type) and hasattr(annotation, "__pydantic_generic_metadata__"):
-        metadata: Any = getattr(annotation, "__pydantic_generic_metadata__")  # noqa: B009 - not on `type`
-        parameters: tuple[Any, ...] = metadata["parameters"]
-    elif isinstance(annotation, type):
+    origin: Any = get_origin(annotation)
+    given: Sequence[Any] = get_args(annotation)
+    model = _generic_model(annotation)
+    if model is not None:
+        # Pydantic's Page[T] is a class: it takes arguments again, in the place of its open parameters.
+        origin, given = annotation, model["parameters"]
+    elif origin is Annotated:
+        return Annotated[substituted(given[0], known), *given[1:]]
+    filled = tuple(substituted(argument, known) for argument in given)
+    if all(new is old for new, old in zip(filled, given, strict=True)):
         return annotation
+    if origin in (Union, types.UnionType):
+        return Union[filled]  # noqa: UP007 - `|` cannot join what only the run knows
+    return origin[filled[0]] if len(filled) == 1 else origin[filled]
+
+
+def _generic_model(annotation: Any) -> dict[str, Any] | None:
+    """Return what pydantic knows about the type parameters of a model."""
+    return (
+        getattr(annotation, "__pydantic_generic_metadata__", None) if isinstance(annotation, type) else None
+    )
+
+
+def _open_parameters(annotation: Any, known: Substitution) -> Iterator[Any]:
+    """Find the type parameters that nobody filled in.
+
+    A generic model may stand alone, as in ``-> Page``, unless its parameter is one of the controller:
+    pydantic does not tell ``Page[T]`` from ``Page`` when both were declared with the same ``T``.
+    """
+    model = _generic_model(annotation)
+    if isinstance(annotation, TypeVar):
+        yield annotation
+    elif model is not None:
+        is_alone = model["origin"] is None
+        yield from (p for p in model["parameters"] if not is_alone or known.get(p) is p)
     else:
-        parameters = getattr(annotation, "__parameters__", ())
-    if not parameters:
-        return annotation
-    generic: Any = annotation
-    return generic[tuple(known.get(parameter, parameter) for parameter in parameters)]
+        for argument in get_args(annotation):
+            yield from _open_parameters(argument, known)
 
 
 def evaluated(annotated: Any, *, name: str) -> dict[str, Any]:
@@ -85,10 +117,9 @@ def signature_of(function: Callable[..., Any], known: Substitution, *, name: str
 
 def _filled(annotation: Any, known: Substitution, where: str) -> Any:
     filled = substituted(annotation, known)
-    open_parameters = (filled,) if isinstance(filled, TypeVar) else getattr(filled, "__parameters__", ())
-    if open_parameters and not isinstance(filled, type):
+    for parameter in _open_parameters(filled, known):
         raise RoutingError(
-            f"{where}: the type parameter {open_parameters[0]} is open; "
+            f"{where}: the type parameter {parameter} is open; "
             "derive from the class with its arguments, for instance `Base[Post]`"
         )
     return filled
@@ -103,10 +134,9 @@ def injections(controller: type) -> dict[str, inspect.Parameter]:
     found: dict[str, inspect.Parameter] = {}
     arguments = type_arguments(controller)
     for base in reversed(controller.__mro__):
-        if "__annotations__" not in vars(base) or not base.__module__ or base.__module__ == "builtins":
-            continue
-        hints = evaluated(base, name=base.__name__)
-        for attribute in vars(base)["__annotations__"]:
+        declared = inspect.get_annotations(base)
+        hints = evaluated(base, name=base.__name__) if declared else {}
+        for attribute in declared:
             hint = substituted(hints[attribute], arguments.get(base, {}))
             default = vars(base).get(attribute, inspect.Parameter.empty)
             if _is_dependency(hint, default):
