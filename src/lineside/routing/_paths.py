@@ -1,6 +1,7 @@
 """Paths from route names: escaped, complete, and wrong loudly."""
 
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -86,7 +87,8 @@ def _filled(name: str, formats: list[str], params: Mapping[str, Any]) -> str:
 
 
 def _escaped(name: str, key: str, value: Any) -> str:
-    text = "" if value is None else str(value)
+    # FastAPI reads an enum by its value; str() would write the name of its class.
+    text = "" if value is None else str(value.value if isinstance(value, Enum) else value)
     # Browsers and proxies fold "." and ".." away, however they are written.
     if text in ("", ".", ".."):
         raise PathError(name, f"parameter {key!r} cannot be {value!r}; pass a value that a path can carry")

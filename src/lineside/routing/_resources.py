@@ -1,7 +1,7 @@
 """`resources` and `resource`: the seven actions of Rails on one line."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack, cast
 
 from lineside.controllers import ActionOptions, Controller
@@ -39,11 +39,12 @@ class _Line:
     path: str
     name: str
     on_member: bool = False
+    is_repeated: bool = False
 
     @property
     def operation(self) -> str:
-        """What the operation id ends in: PUT and PATCH reach the same action."""
-        return f"{self.action}_put" if (self.action, self.method) == ("update", "PUT") else self.action
+        """What the operation id ends in: two methods may reach the same action, as PATCH and PUT do."""
+        return f"{self.action}_{self.method.lower()}" if self.is_repeated else self.action
 
 
 class Resources:
@@ -141,12 +142,13 @@ def resource(
     scope = scope_of(target)
     lines = [
         *_extra(options.get("collection"), name, on_member=False),
-        *(_Line(line.action, line.method, line.path, line.name) for line in _restful(name, name)[1:]),
+        *(replace(line, on_member=False) for line in _restful(name, name)[1:]),
     ]
     home = _home(scope, options, name)
     base = _base(options, name)
     _register(home, home, controller, _chosen(lines, controller, options), base, base, name)
-    return Resources(home.within(prefix=home.prefix + base, name=f"{home.name}{name}_", tags=()), scope)
+    below = home.inside(base, name=f"{name}_").within(tags=())
+    return Resources(below, scope)
 
 
 def _route_plural(
@@ -174,9 +176,7 @@ def _route_plural(
     )
     _register(home, short, controller, _chosen(lines, controller, options), base, member_base, name)
     nested = param if param.startswith(f"{one}_") else f"{one}_{param}"
-    below = short.within(
-        prefix=f"{short.prefix}{base}/{{{nested}}}",
-        name=f"{short.name}{one}_",
+    below = short.inside(f"{base}/{{{nested}}}", name=f"{one}_").within(
         requirements=short.requirements.renamed({param: nested}),
         tags=outer.tags,
     )
@@ -192,28 +192,40 @@ def _restful(plural: str, one: str) -> list[_Line]:
         _Line("show", "GET", "", one, on_member=True),
         _Line("edit", "GET", "/edit", f"edit_{one}", on_member=True),
         _Line("update", "PATCH", "", one, on_member=True),
-        _Line("update", "PUT", "", one, on_member=True),
+        _Line("update", "PUT", "", one, on_member=True, is_repeated=True),
         _Line("destroy", "DELETE", "", one, on_member=True),
     ]
 
 
 def _extra(actions: Actions | None, noun: str, *, on_member: bool) -> list[_Line]:
     return [
-        _Line(action, method.upper(), f"/{action}", f"{action}_{noun}", on_member)
+        _Line(action, method.upper(), f"/{action}", f"{action}_{noun}", on_member, is_repeated=position > 0)
         for action, methods in (actions or {}).items()
-        for method in ([methods] if isinstance(methods, str) else methods)
+        for position, method in enumerate([methods] if isinstance(methods, str) else methods)
     ]
+
+
+def _filter(given: Iterable[str] | None) -> set[str] | None:
+    if given is None:
+        return None
+    return {given} if isinstance(given, str) else set(given)
 
 
 def _chosen(lines: list[_Line], controller: type[Controller], options: ResourceOptions) -> list[_Line]:
     """Keep the lines that are asked for and that the controller can answer."""
     defined = actions_of(controller)
-    only, except_ = options.get("only"), set(options.get("except_", ()))
-    asked = {line.action for line in lines if line.action not in RESTFUL_ACTIONS} | set(only or ())
+    only, except_ = _filter(options.get("only")), _filter(options.get("except_")) or set[str]()
+    asked = {line.action for line in lines if line.action not in RESTFUL_ACTIONS} | (only or set[str]())
     unknown = (asked - set(defined)) | (except_ - {*RESTFUL_ACTIONS, *defined})
     if unknown:
         raise RoutingError(
             f"{controller.__name__} has no action {sorted(unknown)}; its actions are {sorted(defined)}"
+        )
+    unrouted = asked - {line.action for line in lines}
+    if unrouted:
+        raise RoutingError(
+            f"{controller.__name__}: {sorted(unrouted)} has no route of its own here; name it in "
+            "`member=` or `collection=` with its method"
         )
     wanted = asked if only is not None else set(defined)
     return [line for line in lines if line.action in wanted - except_]

@@ -27,6 +27,7 @@ class RouteScope:
         router: The router that gets the routes, flat.
         prefix: What every path begins with.
         name: What every route name begins with, for instance ``"admin_"``.
+        operation: What every operation id begins with: the name, and the paths of scopes without one.
         guards: Callbacks that run before every action.
         requirements: Constraints that every request must meet.
         tags: OpenAPI tags of every route.
@@ -36,6 +37,7 @@ class RouteScope:
     router: APIRouter
     prefix: str = ""
     name: str = ""
+    operation: str = ""
     guards: tuple[Callback, ...] = ()
     requirements: Requirements = field(default_factory=Requirements)
     tags: tuple[str, ...] = ()
@@ -44,6 +46,13 @@ class RouteScope:
     def within(self, **changes: Any) -> "RouteScope":
         """Return a scope that differs in some attributes."""
         return replace(self, **changes)
+
+    def inside(self, path: str, *, name: str) -> "RouteScope":
+        """Return a scope below a path, with what its routes' names begin with."""
+        operation = name or "".join(f"{word}_" for word in _words(path))
+        return self.within(
+            prefix=self.prefix + path, name=self.name + name, operation=self.operation + operation
+        )
 
     def add(
         self,
@@ -77,7 +86,7 @@ class RouteScope:
             settings.setdefault("max_body_size", plan.controller.max_body_size)
         chosen: Any = self.router.generate_unique_id_function
         if isinstance(chosen, DefaultPlaceholder):
-            settings["generate_unique_id_function"] = _unique_id(full, self.name + operation)
+            settings["generate_unique_id_function"] = _unique_id(full, self.operation + operation)
         self.router.add_api_route(
             full,
             endpoint,
@@ -177,10 +186,8 @@ def namespace(
     Returns:
         A scope for `resources`, `resource`, `namespace`, `scope`, and with ``get``, ``post`` ... of its own.
     """
-    outer = scope_of(target)
     prefix = f"/{name}" if path is None else path
-    inner = scope(outer, path=prefix, before=before, constraints=constraints, tags=tags)
-    return inner.within(name=f"{outer.name}{name}_")
+    return _inside(target, prefix, name=f"{name}_", before=before, constraints=constraints, tags=tags)
 
 
 def scope(
@@ -200,12 +207,23 @@ def scope(
         constraints: What a request must be like, or the next route is tried.
         tags: OpenAPI tags for every route inside.
     """
+    return _inside(target, path, name="", before=before, constraints=constraints, tags=tags)
+
+
+def _inside(
+    target: Target,
+    path: str,
+    *,
+    name: str,
+    before: Iterable[Callable[..., Any] | Callback],
+    constraints: Constraints | None,
+    tags: Iterable[str],
+) -> RouteScope:
     outer = scope_of(target)
     if path and (not path.startswith("/") or path.endswith("/")):
         raise RoutingError(f"path {path!r}: begin it with `/` and end it without")
     guards = tuple(given if isinstance(given, Callback) else guard(given) for given in before)
-    return outer.within(
-        prefix=outer.prefix + path,
+    return outer.inside(path, name=name).within(
         guards=outer.guards + guards,
         requirements=outer.requirements + requirements(constraints),
         tags=(*outer.tags, *tags),
@@ -221,12 +239,15 @@ def _responses(plan: Plan, settings: Mapping[str, Any]) -> dict[int | str, dict[
     return {**found, **settings.get("responses", {})}
 
 
+def _words(path: str) -> list[str]:
+    return [word for word in path.replace("{", "").replace("}", "").split("/") if word]
+
+
 def _unique_id(declared: str, operation: str) -> Callable[[Any], str]:
     """Make operation ids that stay unique when the router is included under a prefix, or twice."""
 
     def unique_id(route: Any) -> str:
         included_under = str(route.path_format).removesuffix(declared)
-        words = [word for word in included_under.replace("{", "").replace("}", "").split("/") if word]
-        return "_".join([*words, operation]).replace("-", "_")
+        return "_".join([*_words(included_under), operation]).replace("-", "_")
 
     return unique_id

@@ -46,8 +46,7 @@ def versions(target: Target, known: Iterable[str], *, header: str = "API-Version
     return Versions(
         {
             version: replace(
-                outer,
-                name=f"{outer.name}v{version.removeprefix('v')}_",
+                outer.inside("", name=f"v{version.removeprefix('v')}_"),
                 requirements=outer.requirements
                 + Requirements(functions=(_asks_for(version, names, header, default),)),
                 in_schema=outer.in_schema and version == default,
