@@ -1,13 +1,33 @@
 """All seven actions over a model, guarded by abilities; override any one of them alone.
 
-    class PostsController(ResourceController[Post]):
-        permit = ("title", "body")
+    from typing import Annotated
+    from fastapi import Depends, FastAPI
+    from sqlmodel import Field, SQLModel
+    from lineside.abilities import Ability, Rules
+    from lineside.abilities.fastapi import ability_for
+    from lineside.controllers.resource import ResourceController
+    from lineside.models.fastapi import install_database
+    from lineside.routing import resources
+
+    class Note(SQLModel, table=True):
+        id: int | None = Field(default=None, primary_key=True)
+        title: str
+        secret_plan: str = ""
+
+    def define_abilities(user: None, rules: Rules) -> None:
+        rules.can(["create", "read"], Note)
+
+    CurrentAbility = Annotated[Ability, Depends(ability_for(define_abilities))]
+
+    class NotesController(ResourceController[Note]):
+        permit = ("title",)
         ability: CurrentAbility
 
-    resources(app, "posts", PostsController)
+    app = FastAPI()
+    install_database(app, "sqlite://", create_tables=True)
+    resources(app, "notes", NotesController)
 
-``CurrentAbility`` is the app's own ``Annotated[Ability, Depends(ability_for(...))]``. Nothing is granted
-that a rule does not grant: `index` lists what may be read, a member that may not be read is a 404, one
+Nothing is granted that a rule does not grant: `index` lists what may be read, a member that may not be read is a 404, one
 that may be read but not changed is a 403, and a field that is not in ``permit`` is a 422.
 """
 
