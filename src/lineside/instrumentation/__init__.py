@@ -17,7 +17,8 @@ its metrics; ``lineside.instrumentation.fastapi`` has the route that shows the m
 
 from lineside.instrumentation._events import Event, Notifier, Subscription, instrument, notifier, subscribe
 from lineside.instrumentation._logging import JSONFormatter, RequestIdFilter, log_request_ids
-from lineside.instrumentation._metrics import Counter, Gauge, Histogram, Metrics
+from lineside.instrumentation._metric import Counter, Gauge, Histogram
+from lineside.instrumentation._metrics import Metrics
 from lineside.instrumentation._request_id import (
     accept_request_id,
     new_request_id,

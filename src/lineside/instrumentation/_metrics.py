@@ -1,4 +1,4 @@
-"""Counters, gauges and histograms with names, on prometheus-client."""
+"""The metrics of an app by name, on prometheus-client."""
 
 import re
 import threading
@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from lineside.exceptions import ConfigurationError, MissingDependencyError
+from lineside.instrumentation._metric import OTHER, Counter, Gauge, Histogram, Metric
 
 if TYPE_CHECKING:
     import prometheus_client
 
-# Also a limit on the memory that labels from outside can take: labels x length.
-_MAX_LABEL_CHARS: Final = 200
 _MAX_METRICS: Final = 1_000
-_OTHER: Final = "other"
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 _NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -22,106 +20,7 @@ _METHODS: Final = frozenset(
 )
 
 
-class _Metric:
-    """One named figure; a series for each set of labels, up to a limit."""
-
-    def __init__(self, child: Callable[..., Any], *, name: str, labels: tuple[str, ...], limit: int) -> None:
-        self.name = name
-        self.labels = labels
-        self._child = child
-        self._limit = limit
-        self._lock = threading.Lock()
-        self._series: dict[tuple[str, ...], Any] = {}
-
-    def series(self, **labels: object) -> Any:
-        """Return prometheus-client's own object for one set of labels, to keep it at hand.
-
-        Args:
-            labels: A value for each label of the metric.
-
-        Raises:
-            ConfigurationError: The labels are not those of the metric.
-        """
-        try:
-            values = tuple([str(labels[label]) for label in self.labels])
-        except KeyError:
-            values = ()
-        if len(labels) != len(self.labels) or len(values) != len(self.labels):
-            given, wanted = ", ".join(sorted(labels)) or "none", ", ".join(self.labels) or "none"
-            raise ConfigurationError(f"the metric {self.name} has the labels {wanted}; given were {given}")
-        series = self._series.get(values)
-        return self._add(values) if series is None else series
-
-    def _add(self, values: tuple[str, ...]) -> Any:
-        # Half of a surrogate pair could not be shown: the page of all metrics would fail.
-        values = tuple([value[:_MAX_LABEL_CHARS].encode("utf-8", "replace").decode() for value in values])
-        with self._lock:
-            # The last free place belongs to "other", which takes all that comes later.
-            if values not in self._series and len(self._series) >= self._limit - 1:
-                values = (_OTHER,) * len(self.labels)
-            if values not in self._series:
-                self._series[values] = self._child(*values)
-            return self._series[values]
-
-
-class Counter(_Metric):
-    """A figure that only grows."""
-
-    def inc(self, amount: float = 1, **labels: object) -> None:
-        """Add to the figure.
-
-        Args:
-            amount: How much, 1 by default; never negative.
-            labels: A value for each label of the metric.
-        """
-        self.series(**labels).inc(amount)
-
-
-class Gauge(_Metric):
-    """A figure that goes up and down."""
-
-    def set(self, value: float, **labels: object) -> None:
-        """Replace the figure.
-
-        Args:
-            value: The new one.
-            labels: A value for each label of the metric.
-        """
-        self.series(**labels).set(value)
-
-    def inc(self, amount: float = 1, **labels: object) -> None:
-        """Add to the figure.
-
-        Args:
-            amount: How much, 1 by default.
-            labels: A value for each label of the metric.
-        """
-        self.series(**labels).inc(amount)
-
-    def dec(self, amount: float = 1, **labels: object) -> None:
-        """Take away from the figure.
-
-        Args:
-            amount: How much, 1 by default.
-            labels: A value for each label of the metric.
-        """
-        self.series(**labels).dec(amount)
-
-
-class Histogram(_Metric):
-    """How often figures of each size came."""
-
-    def observe(self, value: float, **labels: object) -> None:
-        """Count a figure in its bucket.
-
-        Args:
-            value: The figure, for instance seconds or bytes.
-            labels: A value for each label of the metric.
-        """
-        self.series(**labels).observe(value)
-
-
-_M = TypeVar("_M", bound=_Metric)
+_M = TypeVar("_M", bound=Metric)
 
 
 class Metrics:
@@ -157,7 +56,7 @@ class Metrics:
         self._namespace = namespace
         self._limit = max_label_sets
         self._lock = threading.Lock()
-        self._metrics: dict[str, _Metric] = {}
+        self._metrics: dict[str, Metric] = {}
         self._requests: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     def counter(self, name: str, description: str = "", *, labels: Sequence[str] = ()) -> Counter:
@@ -225,7 +124,7 @@ class Metrics:
             status: The status of the response.
             duration: How long it took, in seconds.
         """
-        known = method if method in _METHODS else _OTHER
+        known = method if method in _METHODS else OTHER
         key = (path, known, status // 100)
         series = self._requests.get(key)
         if series is None:
