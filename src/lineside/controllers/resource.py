@@ -27,8 +27,8 @@
     install_database(app, "sqlite://", create_tables=True)
     resources(app, "notes", NotesController)
 
-Nothing is granted that a rule does not grant: `index` lists what may be read, a member that may not be read is a 404, one
-that may be read but not changed is a 403, and a field that is not in ``permit`` is a 422.
+Nothing is granted that a rule does not grant: `index` lists what may be read, a member that may not be
+read is a 404, one that may be read but not changed is a 403, and a field that is not in ``permit`` is a 422.
 """
 
 from collections.abc import Sequence
