@@ -20,8 +20,8 @@ class ConfigKeyError(ConfigurationError, LookupError):
         self, key: str, *, reason: str, nearest: Iterable[str], files: Iterable[str], variable: str
     ) -> None:
         self.key = key
-        self.nearest = tuple(nearest)
-        self.files = tuple(files)
+        self.nearest: tuple[str, ...] = tuple(nearest)
+        self.files: tuple[str, ...] = tuple(files)
         hint = f" Did you mean {' or '.join(map(repr, self.nearest))}?" if self.nearest else ""
         super().__init__(
             f"{key!r} {reason}.{hint} Set it in a file, as {variable}, or pass a default. "
@@ -95,7 +95,7 @@ class ConfigBindError(ConfigurationError, ValueError):
     def __init__(self, key: str, *, model: str, problems: Iterable[str]) -> None:
         self.key = key
         self.model = model
-        self.problems = tuple(problems)
+        self.problems: tuple[str, ...] = tuple(problems)
         listed = "".join(f"\n  - {problem}" for problem in self.problems)
         super().__init__(f"{key or 'the configuration'!r} does not fit {model}:{listed}")
 
@@ -121,6 +121,6 @@ class ProductionCheckError(ConfigurationError):
     """
 
     def __init__(self, failures: Iterable[str]) -> None:
-        self.failures = tuple(failures)
+        self.failures: tuple[str, ...] = tuple(failures)
         listed = "".join(f"\n  - {failure}" for failure in self.failures)
         super().__init__(f"start refused, the configuration is not safe for production:{listed}")
