@@ -27,7 +27,7 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
 from lineside.exceptions import LinesideError
-from lineside.instrumentation import using_request_id
+from lineside.instrumentation.asgi import RequestContextMiddleware
 from lineside.problems import error_handlers, install_error_handlers, server_error_handler
 from lineside.views import redirect_to, respond_to, save_upload, send_file
 
@@ -257,17 +257,22 @@ def test_gor_ctx_20_server_sent_events_and_the_log(
     assert "streaming" in caplog.text
 
 
-def test_gor_adv_01_the_request_id_reaches_the_error(app: FastAPI) -> None:
-    """The id of the request is in the body of a 500, to find its log line with."""
+@pytest.mark.parametrize("error", [LinesideError("internal"), RuntimeError("internal")])
+def test_gor_adv_01_the_request_id_reaches_the_answer(app: FastAPI, error: Exception) -> None:
+    """In the header of every response and in the body of a 500, to find the log line with."""
     install_error_handlers(app)
+    app.add_middleware(RequestContextMiddleware)
 
     @app.get("/")
-    def fail() -> None:
-        raise LinesideError("internal")
+    def show(fail: bool = False) -> int:
+        if fail:
+            raise error
+        return 1
 
-    with using_request_id("r-1"):
-        body = TestClient(app).get("/").json()
-    assert body == {"detail": "Internal Server Error", "request_id": "r-1"}
+    client = TestClient(app, raise_server_exceptions=False)
+    assert client.get("/", headers={"X-Request-ID": "r-1"}).headers["x-request-id"] == "r-1"
+    body = client.get("/?fail=true", headers={"X-Request-ID": "r-2"}).json()
+    assert body == {"detail": "Internal Server Error", "request_id": "r-2"}
 
 
 def test_gor_adv_02_content_negotiation(app: FastAPI, client: TestClient) -> None:
