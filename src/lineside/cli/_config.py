@@ -1,11 +1,12 @@
 """``lineside config``: what is set, and by what."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lineside.config import Config
+if TYPE_CHECKING:
+    from lineside.config import Config
 
 __all__ = ["config_commands"]
 
@@ -37,6 +38,8 @@ def dump(directory: _Directory = "config", env: _Environment = None) -> None:
     typer.echo(json.dumps(_load(directory, env).dump(), indent=2, ensure_ascii=False, default=str))
 
 
-def _load(directory: str, environment: str | None) -> Config:
+def _load(directory: str, environment: str | None) -> "Config":
+    from lineside.config import Config
+
     # Without the production checks: whoever looks for a missing setting must be able to look.
     return Config.load(directory, environment=environment, checks=())

@@ -4,14 +4,14 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from fastapi import APIRouter, FastAPI
 
-from lineside.cli._load import load_app, parse_name
 from lineside.exceptions import ConfigurationError
-from lineside.routing import RouteRow, route_list
+
+if TYPE_CHECKING:
+    from lineside.routing import RouteRow
 
 __all__ = ["routes"]
 
@@ -31,6 +31,12 @@ def routes(
     factory: Annotated[bool, typer.Option("--factory", help="The name is a function's.")] = False,
 ) -> None:
     """List all routes in the order in which they are tried."""
+    # Here and not above, as in every command: the others start without them.
+    from fastapi import APIRouter, FastAPI
+
+    from lineside.cli._load import load_app, parse_name
+    from lineside.routing import route_list
+
     loaded = load_app(parse_name(app, factory=factory))
     if not isinstance(loaded, FastAPI | APIRouter):
         raise ConfigurationError(
@@ -45,7 +51,7 @@ def routes(
         typer.echo(f"no route contains {grep!r}" if grep else "the app has no routes", err=True)
 
 
-def _cells(row: RouteRow) -> tuple[str, str, str, str]:
+def _cells(row: "RouteRow") -> tuple[str, str, str, str]:
     return "|".join(row.methods), row.path, row.name, row.target
 
 

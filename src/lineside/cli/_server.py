@@ -10,8 +10,6 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from lineside.cli._load import load_app, parse_name
-from lineside.config import Config
 from lineside.exceptions import ConfigurationError, MissingDependencyError
 
 __all__ = ["server"]
@@ -39,6 +37,7 @@ def server(
         from uvicorn.config import LOGGING_CONFIG
     except ImportError:
         raise MissingDependencyError("uvicorn", extra="cli") from None
+    from lineside.cli._load import load_app, parse_name
 
     name = parse_name(app, factory=factory)
     environment = _choose_environment(env)
@@ -65,6 +64,8 @@ def server(
 
 def _choose_environment(env: str | None) -> str:
     """Decide the environment, and tell the app: it reads the variable when it is imported."""
+    from lineside.config import Config
+
     chosen = env or os.environ.get("LINESIDE_ENV") or "development"
     # No file and no check here: an app that does not use our settings has no need of them.
     environment = Config.from_dict({}, environment=chosen, checks=()).environment
