@@ -1,9 +1,11 @@
 """Protocols that two concepts share, so that neither knows the other.
 
-from lineside.types import OffersFormats
+    from lineside.types import OffersFormats
 
-def statuses(formats: OffersFormats) -> list[int | str]:
-    return sorted(formats.responses(200), key=str)
+    def statuses(formats: OffersFormats) -> list[int | str]:
+        return sorted(formats.responses(200), key=str)
+
+They are structural: what satisfies one need not import it.
 """
 
 from typing import Any, Protocol, runtime_checkable
