@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -135,10 +137,17 @@ def start(tmp_path: Path, environ: dict[str, str], port: int) -> Iterator[Start]
 
 
 def get(port: int, path: str = "/") -> dict[str, object]:
-    """Ask the server once."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
-        answered: dict[str, object] = json.loads(response.read())
-        return answered
+    """Ask the server, from the moment at which it listens."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as response:
+                answered: dict[str, object] = json.loads(response.read())
+                return answered
+        except urllib.error.URLError as error:
+            # A child process listens a moment after its last line, and nothing tells when.
+            if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > deadline:
+                raise
 
 
 @pytest.mark.parametrize("name", ["myapp:app", "myapp:create_app()"])
