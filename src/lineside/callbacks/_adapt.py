@@ -5,6 +5,7 @@ import inspect
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final
 
+import anyio
 import anyio.to_thread
 
 #: What a generator step gives when the generator has ended.
@@ -46,4 +47,6 @@ async def _generate_in_thread(
             except Exception as error:  # noqa: BLE001 - handed to the generator, which decides
                 method, sent = generator.throw, error
     finally:
-        await anyio.to_thread.run_sync(generator.close)
+        # A cancelled task could not await: the generator would stay open until it is collected.
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(generator.close)
