@@ -186,7 +186,9 @@ class Lineside:
             if not key:
                 self.logger.warning("app.secret_key is not set: signed values end with this process")
                 key = secrets.token_urlsafe(48)
-            self._signer = Signer([key, *self.config.get_list("app.old_secret_keys", [])])
+            # A variable with nothing but digits comes as a number.
+            old_keys = [str(old) for old in self.config.get_list("app.old_secret_keys", [])]
+            self._signer = Signer([key, *old_keys])
         return self._signer
 
     def before_start(self, hook: _Hook) -> _Hook:

@@ -5,7 +5,9 @@
     │   ├── MissingDependencyError      500  an extra is not installed (also an ImportError)
     │   ├── CallbackError               500  a callback names an action that does not exist
     │   ├── RoutingError                500  a route is declared wrongly
-    │   └── SecretError                 500  a secret is missing or too short
+    │   ├── SecretError                 500  a secret is missing or too short
+    │   └── lineside.config: ConfigKeyError, ConfigTypeError, ConfigFileError, UnsetVariableError,
+    │         ConfigBindError, ConfigReloadError, ProductionCheckError
     ├── PathError                       500  a path helper got a wrong name or parameter (also a LookupError)
     ├── RequestError                    400  the peer sent something we refuse
     │   ├── InvalidJSONError            422  a JSON text breaks the strict rules (also a ValueError)
