@@ -58,20 +58,20 @@ def test_an_app_that_logs_an_id_of_its_own_goes_on(logger: logging.Logger) -> No
     assert stream.getvalue() == "own mine\n"
 
 
-def test_it_can_be_switched_on_twice_and_off() -> None:
-    """The standard library has its own method back afterwards."""
+def test_it_lasts_until_everybody_has_stopped() -> None:
+    """Of two apps in one process, the first that stops takes nothing from the other."""
     before = logging.Logger.makeRecord
-    first = log_request_ids()
-    second = log_request_ids()
+    first, second = log_request_ids(), log_request_ids()
+    first.stop()
+    first.stop()
+    assert _has_id(logging.getLogger("tests.instrumentation"))
     second.stop()
-    assert logging.Logger.makeRecord is not before
-    first.stop()
-    first.stop()
     assert logging.Logger.makeRecord is before
+    assert not _has_id(logging.getLogger("tests.instrumentation"))
 
 
 def test_it_respects_who_came_before_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another library's change of the same method is neither lost nor undone."""
+    """Another library's change of the same method is neither lost nor undone, and ours never piles up."""
     calls: list[str] = []
     original = logging.Logger.makeRecord
 
@@ -80,16 +80,28 @@ def test_it_respects_who_came_before_and_after(monkeypatch: pytest.MonkeyPatch) 
         return original(self, *args, **kwargs)
 
     monkeypatch.setattr(logging.Logger, "makeRecord", before)
+    logger = logging.getLogger("tests.instrumentation")
     ids = log_request_ids()
-    logging.getLogger("tests.instrumentation").error("x")
+    ours = logging.Logger.makeRecord
+    assert _has_id(logger)
     assert calls == ["before"]
 
     def after(self: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
-        return before(self, *args, **kwargs)
+        return ours(self, *args, **kwargs)
 
     monkeypatch.setattr(logging.Logger, "makeRecord", after)
     ids.stop()
     assert logging.Logger.makeRecord is after
+    assert not _has_id(logger)
+    with log_request_ids():
+        assert logging.Logger.makeRecord is after
+        assert _has_id(logger)
+        monkeypatch.setattr(logging.Logger, "makeRecord", ours)
+    assert logging.Logger.makeRecord is before
+
+
+def _has_id(logger: logging.Logger) -> bool:
+    return "request_id" in vars(logger.makeRecord("x", logging.INFO, "x", 1, "x", (), None))
 
 
 def test_a_filter_serves_one_handler(logger: logging.Logger) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final, Self
@@ -18,8 +19,6 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {
     "request_id",
     "taskName",
 }
-
-_MakeRecord = Callable[..., logging.LogRecord]
 
 
 class RequestIdFilter(logging.Filter):
@@ -38,17 +37,16 @@ class RequestIdFilter(logging.Filter):
 class LoggedRequestIds:
     """The request ids in all log lines, until ``stop`` is called or its block ends."""
 
-    __slots__ = ("_original", "_ours")
+    __slots__ = ("_stopped",)
 
-    def __init__(self, original: _MakeRecord, ours: _MakeRecord) -> None:
-        self._original = original
-        self._ours = ours
+    def __init__(self) -> None:
+        self._stopped = False
 
     def stop(self) -> None:
-        """Give the records back as they were before; doing it twice does no harm."""
-        # Somebody who came after us keeps what they built upon.
-        if logging.Logger.makeRecord is self._ours:
-            logging.Logger.makeRecord = self._original  # type: ignore[method-assign]
+        """Give this handle up; doing it twice does no harm."""
+        if not self._stopped:
+            self._stopped = True
+            _records.release()
 
     def __enter__(self) -> Self:
         return self
@@ -61,27 +59,13 @@ def log_request_ids() -> LoggedRequestIds:
     """Put ``request_id`` into the records of every logger, for ``%(request_id)s`` in a format.
 
     It reaches the loggers of all libraries and the handlers of all, those added later too. It
-    holds for the whole process. Doing it twice does no harm.
+    holds for the whole process, until everybody who asked for it has stopped.
 
     Returns:
-        A handle with ``stop()``, which is also a context manager. Only the first one, which
-        began it, ends it.
+        A handle with ``stop()``, which is also a context manager.
     """
-    # Neither public hook does it. A filter reaches only the handlers that it was added to. With
-    # an attribute set by logging.setLogRecordFactory the standard library refuses any call with
-    # extra={"request_id": ...}, which the app we are added to may well have. So we go one step
-    # later, when the record is complete.
-    original: _MakeRecord = logging.Logger.makeRecord
-    if original.__module__ == __name__:
-        return LoggedRequestIds(original, original)
-
-    def make_record(self: logging.Logger, *arguments: Any, **named: Any) -> logging.LogRecord:
-        record = original(self, *arguments, **named)
-        _put_id(record)
-        return record
-
-    logging.Logger.makeRecord = make_record  # type: ignore[method-assign]
-    return LoggedRequestIds(original, make_record)
+    _records.hold()
+    return LoggedRequestIds()
 
 
 class JSONFormatter(logging.Formatter):
@@ -142,6 +126,57 @@ class JSONFormatter(logging.Formatter):
 
     def _cut(self, text: str, limit: int) -> str:
         return text if len(text) <= limit else f"{text[:limit]}... ({len(text) - limit} more)"
+
+
+class _Records:
+    """The one change to the standard library, shared by all who asked for it.
+
+    Neither public hook would do. A filter reaches only the handlers that it was added to. With
+    an attribute set by ``logging.setLogRecordFactory`` the standard library refuses any call with
+    ``extra={"request_id": ...}``, which the app we are added to may well have. So we go one step
+    later, when the record is complete.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._restore: Callable[[], bool] | None = None
+
+    def hold(self) -> None:
+        with self._lock:
+            self._holders += 1
+            if self._restore is None:
+                self._restore = _add_ids(lambda: self._holders)
+
+    def release(self) -> None:
+        with self._lock:
+            self._holders -= 1
+            if self._holders == 0 and self._restore is not None and self._restore():
+                self._restore = None
+
+
+def _add_ids(wanted: Callable[[], object]) -> Callable[[], bool]:
+    """Let all loggers add ids while they are wanted; return what undoes it, if it still can be."""
+    original: Callable[..., logging.LogRecord] = logging.Logger.makeRecord
+
+    def make_record(self: logging.Logger, *arguments: Any, **named: Any) -> logging.LogRecord:
+        record = original(self, *arguments, **named)
+        if wanted():
+            _put_id(record)
+        return record
+
+    def restore() -> bool:
+        # Somebody who came after us keeps what they built upon; ours then does nothing.
+        if logging.Logger.makeRecord is not make_record:
+            return False
+        logging.Logger.makeRecord = original  # type: ignore[method-assign]
+        return True
+
+    logging.Logger.makeRecord = make_record  # type: ignore[method-assign]
+    return restore
+
+
+_records: Final = _Records()
 
 
 def _put_id(record: logging.LogRecord) -> None:
