@@ -24,6 +24,7 @@ import json
 import math
 import re
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final, NoReturn
 
 from lineside.exceptions import InvalidJSONError, PayloadTooLargeError
@@ -192,12 +193,8 @@ def _decoder(max_keys: int, *, check_numbers: bool) -> json.JSONDecoder:
 
 
 def _twice(pairs: list[tuple[str, Any]]) -> str:
-    seen: set[str] = set()
-    for key, _ in pairs:
-        if key in seen:
-            return key
-        seen.add(key)
-    return ""
+    keys = sorted(key for key, _ in pairs)
+    return next(key for key, following in pairwise(keys) if key == following)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -201,3 +201,13 @@ def test_payload_may_have_any_key(hub: Notifier) -> None:
     with hub.instrument("work", name="x", self="y", payload=1):
         pass
     assert seen[0].payload == {"name": "x", "self": "y", "payload": 1}
+
+
+def test_an_event_timed_elsewhere_is_told(hub: Notifier) -> None:
+    """Code with a clock of its own publishes the event itself; without listeners nothing happens."""
+    event = Event("queue.wait", 1_700_000_000.0, 2.5, {"queue": "mail"})
+    hub.publish(event)
+    seen: list[Event] = []
+    hub.subscribe("queue.*", seen.append)
+    hub.publish(event)
+    assert seen == [event]

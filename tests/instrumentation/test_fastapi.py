@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Mount, Route
 from starlette.routing import Router as StarletteRouter
 
+from lineside.exceptions import MissingDependencyError
 from lineside.instrumentation import Event, Metrics, Notifier
 from lineside.instrumentation.asgi import RequestContextMiddleware
 from lineside.instrumentation.fastapi import UNLISTED, UNMATCHED, RouteTemplates, metrics_router
@@ -52,6 +53,15 @@ def test_a_flat_route_has_its_template() -> None:
     assert routes.of("/posts/7") == "/posts/{id}"
     assert routes.of("/files/a/b/c") == "/files/{name}"
     assert routes.of("/") == "/"
+
+
+def test_put_and_patch_of_one_action_are_one_template() -> None:
+    """Two operations of an endpoint at one path do not need to be told apart."""
+    app = FastAPI()
+    app.put("/posts/{id}")(answer)
+    app.patch("/posts/{id}")(answer)
+    routes = Routes(app)
+    assert routes.of("/posts/7", "PUT") == routes.of("/posts/7", "PATCH") == "/posts/{id}"
 
 
 def test_prefixes_of_included_routers_are_in_the_template() -> None:
@@ -222,6 +232,14 @@ def _metrics_app(metrics: Metrics) -> FastAPI:
     app.add_middleware(RequestContextMiddleware, notifier=Notifier(), metrics=metrics)
     app.include_router(metrics_router(metrics))
     return app
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The router says what to install, too."""
+    metrics = Metrics()
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    with pytest.raises(MissingDependencyError, match=r"lineside\[metrics\]"):
+        metrics_router(metrics)
 
 
 def test_metrics_are_shown_when_asked_for() -> None:

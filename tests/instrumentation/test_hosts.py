@@ -80,6 +80,8 @@ def test_the_hosts_of_the_app_are_allowed(header: str) -> None:
         "[::1",
         "[::1].",
         "[::g]",
+        "[:::]",
+        "[1.2.3.4]",
         "[2001:db8::1]",
         "[2001:db8::1]:81",
         "[::ffff:10.0.0.1]",
