@@ -7,6 +7,7 @@ from typing import Any, cast
 from fastapi import HTTPException, Request, Response, params
 from fastapi.encoders import jsonable_encoder
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -134,6 +135,9 @@ def _with_callbacks(plan: Plan, handler: _Handler, request_class: type[Request] 
             response = await handler(request)
         except Halt as halt:
             return await finish(halt.response, halted=True)
+        except RequestValidationError as error:
+            # A callback that misses its part of a broken body is not the fault to tell.
+            return await finish(error=invocation.body_error or error)
         except BaseException as error:  # noqa: BLE001 - open arounds must see it, cancellation too
             return await finish(error=error)
         return await finish(response)
