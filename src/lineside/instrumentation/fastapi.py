@@ -1,4 +1,16 @@
-"""What instrumentation needs of FastAPI: the templates of routes, and a route for the metrics."""
+"""What instrumentation needs of FastAPI: the templates of routes, and a route for the metrics.
+
+The figures are shown where you include the router:
+
+    from fastapi import FastAPI
+
+    from lineside.instrumentation import Metrics
+    from lineside.instrumentation.fastapi import metrics_router
+
+    metrics = Metrics()
+    app = FastAPI()
+    app.include_router(metrics_router(metrics))
+"""
 
 import os
 import re
