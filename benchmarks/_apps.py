@@ -222,5 +222,11 @@ def with_litestar() -> Any:
     return Litestar([Items], openapi_config=None, logging_config=None)
 
 
-plain = with_one_function()
-"""What `uvicorn` serves as the peer."""
+def served_function() -> FastAPI:
+    """Return what uvicorn serves as the peer (with ``--factory``)."""
+    return with_one_function()
+
+
+def served_controller() -> FastAPI:
+    """Return what uvicorn serves as ours (with ``--factory``)."""
+    return with_controller(Shown)

@@ -10,6 +10,7 @@ import gc
 import json
 import statistics
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -64,7 +65,11 @@ class Result:
     figure: Figure
     ours: float
     peer: float
-    ratio: float
+
+    @property
+    def ratio(self) -> float:
+        """Ours, as a multiple of the peer's."""
+        return self.ours / self.peer
 
     @property
     def is_missed(self) -> bool:
@@ -89,7 +94,8 @@ def compare(
     figures: Sequence[Figure],
     *,
     rounds: int,
-    choose: Literal["least", "middle"] = "least",
+    best: Literal["low", "high"] = "low",
+    at_most_seconds: float = 30.0,
 ) -> list[Result]:
     """Run the contenders in alternating rounds.
 
@@ -97,10 +103,12 @@ def compare(
         contenders: By name. Each has already been warmed up.
         figures: What to compare.
         rounds: How many rounds each contender gets.
-        choose: Which number stands for a contender. ``least`` for process time: another process can only
-            add to it (cold caches, a shared core), so the least is nearest to the truth, and the ratio is
-            that of the leasts. ``middle`` for a rate over wall-clock time, where luck goes both ways: the
-            median, and the ratio is the median of the ratios within each round.
+        best: Whether a ``low`` number is good (a time) or a ``high`` one (a rate). A contender's number is
+            the mean of the better quarter of its rounds: other processes can only slow a round down, so
+            the undisturbed rounds are nearest to the truth, and a quarter of them does not hang on luck
+            as the very best one does.
+        at_most_seconds: No further round begins after this time: a slow machine gives fewer rounds, and
+            waits no longer.
 
     Returns:
         One result for each figure, in order.
@@ -111,14 +119,18 @@ def compare(
     # What exists now stays: collecting between rounds then looks only at what a round has left behind.
     gc.freeze()
     try:
-        for _ in range(rounds):
+        latest = time.monotonic() + at_most_seconds
+        for done in range(rounds):
+            if done and time.monotonic() > latest:
+                break
             for name in order:
                 taken[name].append(_undisturbed(contenders[name]))
             # A drift of the machine within a round falls on each contender from both sides.
             order.reverse()
     finally:
         gc.unfreeze()
-    return [_result(figure, taken[figure.ours], taken[figure.peer], choose) for figure in figures]
+    numbers = {name: _typical(each, best) for name, each in taken.items()}
+    return [Result(figure, numbers[figure.ours], numbers[figure.peer]) for figure in figures]
 
 
 def _undisturbed(contender: Round) -> float:
@@ -131,11 +143,10 @@ def _undisturbed(contender: Round) -> float:
         gc.enable()
 
 
-def _result(figure: Figure, ours: list[float], peer: list[float], choose: str) -> Result:
-    if choose == "least":
-        return Result(figure, min(ours), min(peer), min(ours) / min(peer))
-    ratio = statistics.median(one / other for one, other in zip(ours, peer, strict=True))
-    return Result(figure, statistics.median(ours), statistics.median(peer), ratio)
+def _typical(numbers: list[float], best: str) -> float:
+    """Return the mean of the better quarter."""
+    ranked = sorted(numbers, reverse=best == "high")
+    return statistics.fmean(ranked[: max(1, len(ranked) // 4)])
 
 
 def main(description: str, measure: Callable[[int], Sequence[Result]], *, rounds: int) -> None:

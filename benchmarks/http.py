@@ -5,10 +5,12 @@ Run it with ``python -m benchmarks.http``; ``--check`` exits 1 when a bound is m
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from benchmarks import _apps as apps
 from benchmarks._asgi import contender, request
 from benchmarks._harness import Bound, Figure, Result, compare, main
+from benchmarks._uvicorn import load, served
 
 _SHOW = request("GET", "/items/42", query="limit=20")
 _CREATE = request("POST", "/items", body=b'{"id": 42, "name": "signal", "limit": 20}')
@@ -23,6 +25,7 @@ _ACTIONS = (
     Figure("Litestar controller (us)", "litestar", "function"),
 )
 _ROUTES = Figure("500 resource routes, first middle last (us)", "resources", "flat", Bound(1.0))
+_SERVED = Figure("under uvicorn (requests/s)", "controller", "function", Bound(0.97, is_floor=True))
 
 
 def _in_process(rounds: int) -> list[Result]:
@@ -55,14 +58,25 @@ def _many_routes(rounds: int) -> list[Result]:
                 ("resources", apps.with_many_resources()),
             )
         }
-        return compare(contenders, [_ROUTES], rounds=rounds)
+        return compare(contenders, [_ROUTES], rounds=rounds, at_most_seconds=15)
+
+
+def _under_uvicorn(rounds: int) -> list[Result]:
+    with ExitStack() as stack:
+        runner = stack.enter_context(asyncio.Runner())
+        contenders = {}
+        for name in ("function", "controller"):
+            port = stack.enter_context(served(f"benchmarks._apps:served_{name}"))
+            loaded = load(runner, port, "/items/42?limit=20", connections=4, requests=10, expected=_ANSWER)
+            contenders[name] = stack.enter_context(loaded)
+        return compare(contenders, [_SERVED], rounds=rounds, best="high", at_most_seconds=30)
 
 
 def measure(rounds: int) -> Sequence[Result]:
     """Measure every figure."""
     actions = _in_process(rounds)
-    return [*actions[:4], *_many_routes(rounds), *actions[4:]]
+    return [*actions[:4], *_many_routes(rounds), *_under_uvicorn(rounds * 3), *actions[4:]]
 
 
 if __name__ == "__main__":
-    main(__doc__, measure, rounds=200)
+    main(__doc__, measure, rounds=300)

@@ -1,4 +1,4 @@
-"""The route class of everything that `resources`, `namespace` and `scope` add."""
+"""The route classes of everything that `resources`, `namespace` and `scope` add."""
 
 import re
 from typing import Any
@@ -17,23 +17,31 @@ REQUIREMENTS = "__lineside_requirements__"
 _REFUSAL = "lineside.refusal"
 
 
-class ConstrainedRoute(ControllerRoute):
-    """Matches a path quickly, and only when its constraints hold."""
+class ResourceRoute(ControllerRoute):
+    """Tells most paths apart from its own without a regular expression."""
 
     def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
         self._literal = max(re.split(r"\{[^}]*\}", path), key=len)
+        super().__init__(path, endpoint, **options)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match as Starlette does."""
+        # Most of hundreds of routes end here: a path without the route's longest fixed piece cannot
+        # match its regular expression, under any prefix or mount.
+        return super().matches(scope) if self._literal in scope["path"] else (Match.NONE, {})
+
+
+class ConstrainedRoute(ResourceRoute):
+    """Matches only when its constraints hold; a class of its own, so that no other route asks for them."""
+
+    def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
         self._requirements: Requirements = getattr(endpoint, REQUIREMENTS, Requirements())
-        self._is_constrained = bool(self._requirements)
         super().__init__(path, endpoint, **options)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match as Starlette does; a constraint that does not hold is no match."""
-        # Most of hundreds of routes end here: a path without the route's longest fixed piece cannot
-        # match its regular expression, under any prefix or mount.
-        if self._literal not in scope["path"]:
-            return Match.NONE, {}
         match, child_scope = super().matches(scope)
-        if match is Match.NONE or not self._is_constrained:
+        if match is Match.NONE:
             return match, child_scope
         try:
             met = self._requirements.met_by(scope, child_scope["path_params"])

@@ -13,7 +13,7 @@ from lineside.controllers.endpoints import Plan, endpoint_for, guard, plan_funct
 from lineside.exceptions import RoutingError
 from lineside.routing._constraints import Constraints, Requirements, requirements
 from lineside.routing._paths import parameters_of
-from lineside.routing._route import REQUIREMENTS, ConstrainedRoute
+from lineside.routing._route import REQUIREMENTS, ConstrainedRoute, ResourceRoute
 from lineside.types import OffersFormats
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -76,7 +76,8 @@ class RouteScope:
         """
         full = self.prefix + path
         endpoint = endpoint_for(plan)
-        setattr(endpoint, REQUIREMENTS, self.requirements.for_path(parameters_of(full)))
+        needed = self.requirements.for_path(parameters_of(full))
+        setattr(endpoint, REQUIREMENTS, needed)
         settings: dict[str, Any] = {"include_in_schema": self.in_schema, **options}
         settings["tags"] = settings.get("tags") or list(self.tags) or None
         if plan.signature.return_annotation is None:
@@ -92,7 +93,7 @@ class RouteScope:
             endpoint,
             methods=list(methods),
             name=self.name + name,
-            route_class_override=ConstrainedRoute,
+            route_class_override=ConstrainedRoute if needed else ResourceRoute,
             **settings,
         )
 
