@@ -92,14 +92,15 @@ def check_options(
 def known_attributes(subject: type) -> frozenset[str]:
     """Return the attributes that a class is known to have: mapped, declared or annotated."""
     mapped = mapped_subject(subject)
-    names = set(mapped.attribute_names() if mapped else ())
-    names.update(getattr(subject, "model_fields", ()))
-    for base in subject.__mro__:
-        if base is not object:
-            names.update(name for name in inspect.get_annotations(base) if name[0] != "_")
-            slots = base.__dict__.get("__slots__", ())
-            names.update((slots,) if isinstance(slots, str) else slots)
-    return frozenset(names)
+    declared = {*(mapped.attribute_names() if mapped else ()), *getattr(subject, "model_fields", ())}
+    if declared:
+        return frozenset(declared)
+    for base in subject.__mro__[:-1]:
+        slots = base.__dict__.get("__slots__", ())
+        declared.update((slots,) if isinstance(slots, str) else slots)
+        annotations = inspect.get_annotations(base)
+        declared.update(name for name, kind in annotations.items() if "ClassVar" not in str(kind))
+    return frozenset(name for name in declared if not name.startswith("_"))
 
 
 def _fields(subject: type | str) -> frozenset[str] | None:

@@ -60,8 +60,7 @@ def _holds(have: Any, wanted: Any) -> bool:
     if isinstance(wanted, Mapping):
         nested = cast("Mapping[str, Any]", wanted)
         return any(conditions_match(one, nested) for one in _related(have))
-    # NULL equals nothing: not even where an object's own __eq__ says that it does.
-    return have is not None and equal(have, wanted)
+    return equal(have, wanted)
 
 
 def _related(have: Any) -> Iterable[Any]:

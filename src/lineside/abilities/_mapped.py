@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.exc import InvalidRequestError, StatementError
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.exc import DetachedInstanceError
 
@@ -122,5 +122,6 @@ class MappedSubject:
 
 def is_unloaded(error: Exception) -> bool:
     """Tell whether reading an attribute failed because the row was loaded without it."""
-    # MissingGreenlet and lazy="raise" are both InvalidRequestError.
-    return isinstance(error, InvalidRequestError | DetachedInstanceError)
+    # MissingGreenlet and lazy="raise" are both InvalidRequestError; the driver may wrap the first.
+    cause = error.orig if isinstance(error, StatementError) else error
+    return isinstance(cause, InvalidRequestError | DetachedInstanceError)

@@ -4,7 +4,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from lineside.abilities._checks import (
     check_conditions,
@@ -208,7 +208,8 @@ class Rules:
     ) -> None:
         verbs = checked_actions(actions)
         limited = None if attributes is None else checked_names(attributes)
-        for subject in (subjects,) if isinstance(subjects, (type, str)) else subjects:
+        several = subjects if isinstance(subjects, (list, tuple)) else (subjects,)
+        for subject in cast("Sequence[type | str]", several):
             if not isinstance(subject, type):
                 check_subject(subject)
             mapped = mapped_subject(subject)
