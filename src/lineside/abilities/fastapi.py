@@ -1,5 +1,18 @@
 """Abilities as FastAPI dependencies, for HTTP and WebSocket routes.
 
+    from typing import Annotated
+
+    from fastapi import Depends
+
+    from lineside.abilities import Ability, Rules
+    from lineside.abilities.fastapi import ability_for
+
+    async def get_user() -> int | None:
+        return 1
+
+    def define_abilities(user_id: int | None, rules: Rules) -> None:
+        rules.can("read", "dashboard")
+
     CurrentAbility = Annotated[Ability, Depends(ability_for(define_abilities, user=get_user))]
 
 A refusal raised anywhere behind the dependency answers 403 with its reason, whether or not the app
