@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.services import postgres, postgres_url  # noqa: F401 - fixtures for every test
+
 
 @pytest.fixture
 def anyio_backend() -> str:

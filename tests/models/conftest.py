@@ -1,0 +1,29 @@
+"""Every test about databases runs on each of them, in an empty database of its own."""
+
+import asyncio
+import secrets
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+
+@pytest.fixture(
+    params=["sqlite-file", "sqlite-memory", pytest.param("postgresql", marks=pytest.mark.services)]
+)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of an empty database."""
+    if request.param == "sqlite-memory":
+        return "sqlite://"
+    if request.param == "sqlite-file":
+        return f"sqlite:///{tmp_path / 'test.sqlite3'}"
+    server: str = request.getfixturevalue("postgres_url")
+    name = f"test_{secrets.token_hex(8)}"
+
+    async def create() -> None:
+        connection = await asyncpg.connect(server)
+        await connection.execute(f'CREATE DATABASE "{name}"')
+        await connection.close()
+
+    asyncio.run(create())
+    return f"{server.rpartition('/')[0]}/{name}"
