@@ -1,11 +1,13 @@
 """The apps that `benchmarks.http` compares: one action written in several ways."""
 
+from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from pydantic import BaseModel
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 
-from lineside.controllers import Controller, before_action
+from lineside.controllers import Controller, after_action, around_action, before_action
 from lineside.routing import resources
 
 #: Routes of the app with many routes: each resource has index, create, show, update (twice) and destroy.
@@ -41,6 +43,14 @@ class Shown(Controller):
         return Item(id=id, name="signal", limit=limit)
 
 
+class Threaded(Controller):
+    """A controller whose action is a plain ``def``."""
+
+    def show(self, id: int, limit: int = 10) -> Item:  # noqa: A002 - the name of the path parameter
+        """Show an item."""
+        return Item(id=id, name="signal", limit=limit)
+
+
 class Created(Controller):
     """A controller with a JSON body."""
 
@@ -70,6 +80,19 @@ class Guarded(Controller):
     async def show(self, id: int, limit: int = 10) -> Item:  # noqa: A002 - the name of the path parameter
         """Show an item."""
         return Item(id=id, name="signal", limit=limit)
+
+
+class Surrounded(Guarded):
+    """A controller with an around and an after as well."""
+
+    @around_action()
+    async def measure(self) -> AsyncGenerator[None, Response]:
+        """Let everything pass."""
+        yield
+
+    @after_action()
+    async def log(self) -> None:
+        """Look at nothing."""
 
 
 class Injected(Controller):
@@ -125,6 +148,55 @@ def with_posting_function() -> FastAPI:
     async def create(item: Item) -> Item:
         return item
 
+    return app
+
+
+def with_limited_function() -> FastAPI:
+    """Return the peer of `Created` with the limit of the body's size that a controller has by default."""
+    app = _app()
+
+    @app.post("/items", status_code=201, max_body_size=Controller.max_body_size)
+    async def create(item: Item) -> Item:
+        return item
+
+    return app
+
+
+def with_plain_function() -> FastAPI:
+    """Return a ``def`` function: FastAPI runs it in a worker thread."""
+    app = _app()
+
+    @app.get("/items/{id}")
+    def show(id: int, limit: int = 10) -> Item:  # noqa: A002 - the name of the path parameter
+        return Item(id=id, name="signal", limit=limit)
+
+    return app
+
+
+def with_included_function(levels: int) -> FastAPI:
+    """Return the function behind some levels of ``include_router``."""
+    router = APIRouter()
+
+    @router.get("/items/{id}")
+    async def show(id: int, limit: int = 10) -> Item:  # noqa: A002 - the name of the path parameter
+        return Item(id=id, name="signal", limit=limit)
+
+    for _ in range(levels - 1):
+        inner, router = router, APIRouter()
+        router.include_router(inner)
+    app = _app()
+    app.include_router(router)
+    return app
+
+
+def with_middleware() -> FastAPI:
+    """Return the function behind one ``BaseHTTPMiddleware`` that does nothing."""
+    app = with_one_function()
+
+    async def passing(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        return await call_next(request)
+
+    app.add_middleware(BaseHTTPMiddleware, dispatch=passing)
     return app
 
 
