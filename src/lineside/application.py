@@ -15,7 +15,7 @@ asks for, and closes it again. No route, handler, lifespan or OpenAPI operation 
 """
 
 import logging
-import secrets
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
@@ -30,7 +30,7 @@ from lineside.instrumentation import Metrics, Notifier, log_request_ids
 from lineside.instrumentation.asgi import RequestContextMiddleware
 from lineside.instrumentation.fastapi import metrics_router
 from lineside.problems import install_error_handlers
-from lineside.signing import Signer
+from lineside.signing import Signer, check_secret
 
 if TYPE_CHECKING:
     from lineside.models import Database
@@ -55,7 +55,7 @@ class Lineside:
         settings: A `Config`, or a mapping of settings. Default: ``Config.load()``, which reads
             ``config/*.yml`` and ``LINESIDE_*`` variables. What is read: ``app.allowed_hosts``,
             ``app.debug``, ``app.secret_key``, ``app.old_secret_keys``, ``database.url``,
-            ``metrics.path``.
+            ``metrics.path``. The environment of a mapping is ``LINESIDE_ENV``, else ``test``.
 
     Attributes:
         app: The FastAPI app.
@@ -83,17 +83,18 @@ class Lineside:
         if known is None:
             check_not_started(app, "Lineside(app)")
             known = super().__new__(cls)
-            known._install(app, _config(settings))
+            known._install(app, settings)
             setattr(app.state, _STATE, known)
-        elif settings is not None and settings is not known.config:
+        elif settings is not None and settings is not known.config and settings != known._settings:
             raise ConfigurationError(
                 "this app has a Lineside already; give the settings where it is made first"
             )
         return known
 
-    def _install(self, app: FastAPI, config: Config) -> None:
+    def _install(self, app: FastAPI, settings: Config | Mapping[str, Any] | None) -> None:
         self.app = app
-        self.config = config
+        self._settings = settings
+        self.config = config = _config(settings)
         self.notifier = Notifier()
         self.logger = logging.getLogger("lineside.app")
         self._hooks: dict[_Moment, list[Callable[..., Awaitable[None]]]] = {
@@ -103,25 +104,30 @@ class Lineside:
             "after_stop": [],
         }
         self._signer: Signer | None = None
-        install_error_handlers(app, debug=config.get_bool("app.debug", default=False))
-        self.metrics = self._install_metrics()
+        # Whatever the settings may have wrong is found first: an error leaves the app as it was.
+        debug = config.get_bool("app.debug", default=False)
+        metrics_path = self._metrics_path()
+        self.metrics = Metrics() if metrics_path else None
+        middleware: dict[str, Any] = {
+            "notifier": self.notifier,
+            "metrics": self.metrics,
+            "allowed_hosts": config.get_list("app.allowed_hosts", []) or None,
+        }
+        # Starlette makes the middleware with the first request, which is late to refuse a host pattern.
+        RequestContextMiddleware(app.router, **middleware)
         self.database = self._install_database()
-        app.add_middleware(
-            RequestContextMiddleware,
-            notifier=self.notifier,
-            metrics=self.metrics,
-            allowed_hosts=config.get_list("app.allowed_hosts", []) or None,
-        )
+        if self.metrics is not None:
+            app.include_router(metrics_router(self.metrics, path=metrics_path))
+        install_error_handlers(app, debug=debug)
+        app.add_middleware(RequestContextMiddleware, **middleware)
         inner: Any = app.router.lifespan_context
         app.router.lifespan_context = lambda started: self._lifespan(inner(started))
 
-    def _install_metrics(self) -> Metrics | None:
-        path = self.config.get_str("metrics.path", None)
-        if not path:
-            return None
-        metrics = Metrics()
-        self.app.include_router(metrics_router(metrics, path=path))
-        return metrics
+    def _metrics_path(self) -> str:
+        path = self.config.get_str("metrics.path", "")
+        if path and not path.startswith("/"):
+            raise ConfigurationError(f"'metrics.path' is {path!r}; write {'/' + path!r}")
+        return path
 
     def _install_database(self) -> "Database | None":
         url = self.config.get_str("database.url", None)
@@ -182,10 +188,11 @@ class Lineside:
         Without a key, a random one of this process is used, which production refuses at start.
         """
         if self._signer is None:
-            key = self.config.get_str("app.secret_key", "")
-            if not key:
-                self.logger.warning("app.secret_key is not set: signed values end with this process")
-                key = secrets.token_urlsafe(48)
+            key = check_secret(
+                self.config.get_secret("app.secret_key", None),
+                environment=self.environment,
+                name=self.config.variable("app.secret_key"),
+            )
             # A variable with nothing but digits comes as a number.
             old_keys = [str(old) for old in self.config.get_list("app.old_secret_keys", [])]
             self._signer = Signer([key, *old_keys])
@@ -215,7 +222,14 @@ class Lineside:
         return f"Lineside(environment={self.environment!r}, app={self.app.title!r})"
 
 
-def _config(settings: Config | Mapping[str, Any] | None) -> Config:
+def _config(settings: object) -> Config:
     if settings is None:
         return Config.load()
-    return settings if isinstance(settings, Config) else Config.from_dict(settings)
+    if isinstance(settings, Config):
+        return settings
+    if not isinstance(settings, Mapping):
+        raise ConfigurationError(
+            f"the settings are of type {type(settings).__name__}; give a mapping, or Config.load(directory)"
+        )
+    # The variable that names the environment counts here too: in production a mapping is checked.
+    return Config.from_dict(settings, environment=os.environ.get("LINESIDE_ENV") or "test")

@@ -233,7 +233,17 @@ class AccessDeniedError(LinesideError):
 
 
 class SignatureError(LinesideError):
-    """A signed value is forged, expired, or was made for another purpose."""
+    """A signed value is not accepted.
+
+    Args:
+        reason: ``"too long"``, ``"malformed"``, ``"expired"`` or ``"forged"``, which a wrong purpose or a
+            dropped secret is, too.
+    """
 
     status_hint: ClassVar[int] = 400
     public: ClassVar[bool] = True
+
+    def __init__(self, reason: str) -> None:
+        state = "has expired" if reason == "expired" else "is not valid"
+        super().__init__(f"this signed value {state}; ask for a new one")
+        self.reason = reason

@@ -308,9 +308,13 @@ async def server_error_handler(request: Request, error: Exception) -> Response:
         error: The error, of any class.
 
     Returns:
-        ``{"detail": "Internal Server Error"}`` with ``request_id`` when there is one.
+        ``{"detail": "Internal Server Error"}``, with ``request_id`` and ``X-Request-ID`` when there is one.
     """
-    return problem_response(request, error, status=500)
+    identifier = request_id()
+    # Starlette answers outside of every middleware, so nobody else adds the header here.
+    return problem_response(
+        request, error, status=500, headers={"X-Request-ID": identifier} if identifier else None
+    )
 
 
 def install_error_handlers(app: FastAPI, *, debug: bool = False) -> None:

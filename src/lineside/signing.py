@@ -25,12 +25,13 @@ import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn
 
 from lineside.exceptions import InvalidJSONError, SecretError, SignatureError
 from lineside.strict_json import dumps, loads
+from lineside.types import SupportsSecretValue
 
-__all__ = ["MAX_TOKEN_CHARS", "MIN_SECRET_BYTES", "Signer", "SupportsSecretValue", "check_secret"]
+__all__ = ["MAX_TOKEN_CHARS", "MIN_SECRET_BYTES", "Signer", "check_secret"]
 
 MIN_SECRET_BYTES: Final = 32
 """The shortest secret: as long as the digest of SHA-256 (RFC 2104 section 3)."""
@@ -41,14 +42,6 @@ MAX_TOKEN_CHARS: Final = 4_096
 _GENERATE: Final = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
 
 _logger = logging.getLogger("lineside.signing")
-
-
-class SupportsSecretValue(Protocol):
-    """A secret in a wrapper, for instance pydantic's ``SecretStr``."""
-
-    def get_secret_value(self) -> str | bytes:
-        """Return the secret itself."""
-        ...
 
 
 class Signer:
@@ -129,18 +122,18 @@ class Signer:
             ValueError: The purpose is empty.
         """
         if len(token) > MAX_TOKEN_CHARS:
-            raise _RefusedTokenError("too long")
+            raise SignatureError("too long")
         body, dot, signature = token.partition(".")
         if not dot or not token.isascii():
-            raise _RefusedTokenError("malformed")
+            raise SignatureError("malformed")
         # The signatures are compared as text: base64 has several spellings of the same bytes.
         # Every key is tried, so that the time does not tell which one fits.
         matches = [hmac.compare_digest(_signature(key, body, purpose), signature) for key in self._keys]
         if not any(matches):
-            raise _RefusedTokenError("forged")
+            raise SignatureError("forged")
         value, expires_at = _decode(body)
         if expires_at is not None and self._clock() >= expires_at:
-            raise _RefusedTokenError("expired")
+            raise SignatureError("expired")
         return value
 
     def __repr__(self) -> str:
@@ -148,15 +141,6 @@ class Signer:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Signer holds secrets and is never pickled or copied; make one where it is used")
-
-
-class _RefusedTokenError(SignatureError):
-    """A token that was not accepted, with the reason as data."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        state = "has expired" if reason == "expired" else "is not valid"
-        super().__init__(f"this token {state}; ask for a new one")
 
 
 def check_secret(
@@ -227,7 +211,7 @@ def _decode(body: str) -> tuple[Any, int | None]:
     try:
         value, expires_at = loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     except (InvalidJSONError, ValueError, TypeError):
-        raise _RefusedTokenError("malformed") from None
+        raise SignatureError("malformed") from None
     if expires_at is not None and not isinstance(expires_at, int):
-        raise _RefusedTokenError("malformed")
+        raise SignatureError("malformed")
     return value, expires_at

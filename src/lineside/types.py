@@ -10,7 +10,7 @@ They are structural: what satisfies one need not import it.
 
 from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["OffersFormats"]
+__all__ = ["OffersFormats", "SupportsSecretValue"]
 
 
 @runtime_checkable
@@ -23,4 +23,12 @@ class OffersFormats(Protocol):
         Args:
             status_code: The status of the action's success.
         """
+        ...
+
+
+class SupportsSecretValue(Protocol):
+    """A secret in a wrapper, for instance pydantic's ``SecretStr``."""
+
+    def get_secret_value(self) -> str | bytes:
+        """Return the secret itself."""
         ...

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from lineside.instrumentation._redaction import Redactor, SupportsSecretValue, printable
+from lineside.instrumentation._redaction import Redactor, printable
 from lineside.instrumentation._request_id import request_id
+from lineside.types import SupportsSecretValue
 
 _NO_REQUEST: Final = "-"
 # What every record has; anything else came with extra={...}.

@@ -3,10 +3,11 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
 from lineside.exceptions import ConfigurationError
+from lineside.types import SupportsSecretValue
 
 _HIDDEN: Final = "***"
 _MAX_DEPTH: Final = 8
@@ -35,14 +36,6 @@ _ASSIGNED: Final = re.compile(
 _COOKIES: Final = re.compile(r"(cookie[ ]{0,3}[=:])[^\r\n\"']++", re.IGNORECASE)
 _BEARER: Final = re.compile(r"(\bbearer[ ]{1,3})[\w.~+/=-]{8,}", re.IGNORECASE)
 _URL_PASSWORD: Final = re.compile(r"(://[^\s/?#@:]{0,256}):[^\s/?#@]{1,1024}@")
-
-
-class SupportsSecretValue(Protocol):
-    """A secret in a wrapper, for instance pydantic's ``SecretStr``."""
-
-    def get_secret_value(self) -> str | bytes:
-        """Return the secret itself."""
-        ...
 
 
 class Redactor:
