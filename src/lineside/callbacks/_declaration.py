@@ -181,7 +181,12 @@ class Callbacks:
     @staticmethod
     def declared_in(owner: type) -> tuple[Callback, ...]:
         """Return what the body of ``owner`` itself declares, in order."""
-        return tuple(callback for member in vars(owner).values() for callback in _marks(member))
+        # A function may stand in the class under another name than its own.
+        return tuple(
+            replace(callback, name=name)
+            for name, member in vars(owner).items()
+            for callback in _marks(member)
+        )
 
     @staticmethod
     def declares(member: object) -> bool:

@@ -3,13 +3,14 @@
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 
 from lineside.callbacks import Callback, CallbackRun, Callbacks, Planned
 from lineside.controllers._controller import Controller
 from lineside.controllers._signature import (
+    collector,
     injections,
     request_parameter,
     signature_of,
@@ -20,6 +21,7 @@ from lineside.exceptions import CallbackError
 
 #: Where the state of one run lies in the ASGI scope.
 SCOPE_KEY = "lineside.invocation"
+_ARGUMENTS = "lineside_arguments"
 
 
 def answers(given: object) -> bool:
@@ -123,11 +125,7 @@ class Plan:
         """Make the controller of this request with its injected constructor arguments."""
         if self.controller is None:
             return None
-        if self.constructor:
-            given = {name: values[injected(name, "init")] for name in self.constructor}
-            controller = self.controller(**given)
-        else:
-            controller = self.controller()
+        controller = self.controller(**values[_ARGUMENTS]) if self.constructor else self.controller()
         controller.request = request
         controller.action_name = self.action
         return controller
@@ -135,21 +133,23 @@ class Plan:
     def inject(self, controller: Controller | None, values: dict[str, Any]) -> None:
         """Set the injected attributes."""
         for name in self.attributes:
-            setattr(controller, name, values[injected(name, "attribute")])
+            setattr(controller, name, values[injected(name)])
 
     def injected_parameters(self) -> list[inspect.Parameter]:
         """Return the hidden parameters through which FastAPI resolves the injections."""
-        attributes = [p.replace(name=injected(n, "attribute")) for n, p in self.attributes.items()]
-        constructor = [
-            p.replace(name=injected(n, "init"), kind=inspect.Parameter.KEYWORD_ONLY)
-            for n, p in self.constructor.items()
-        ]
-        return attributes + constructor
+        hidden = [parameter.replace(name=injected(name)) for name, parameter in self.attributes.items()]
+        if self.constructor:
+            # A dependency of its own: a path or query parameter of the constructor keeps its name there.
+            annotation = Annotated[dict[str, Any], Depends(collector(self.constructor))]
+            hidden.append(
+                inspect.Parameter(_ARGUMENTS, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+            )
+        return hidden
 
 
-def injected(name: str, place: str) -> str:
-    """Name the hidden parameter of an injection, so that it never meets one of the action's."""
-    return f"lineside_{place}_{name}"
+def injected(name: str) -> str:
+    """Name the hidden parameter of an attribute, so that it never meets one of the action's."""
+    return f"lineside_attribute_{name}"
 
 
 def plan(controller: type[Controller], action: str, *, guards: Sequence[Callback] = ()) -> Plan:

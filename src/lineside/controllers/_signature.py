@@ -154,6 +154,17 @@ def _is_dependency(hint: Any, default: Any) -> bool:
     return get_origin(hint) is Annotated and any(isinstance(m, params.Depends) for m in hint.__metadata__)
 
 
+def collector(parameters: Mapping[str, inspect.Parameter]) -> Callable[..., Any]:
+    """Return a dependency with these parameters that gives their values by name."""
+
+    async def collect(**values: Any) -> dict[str, Any]:
+        return values
+
+    own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters.values()]
+    setattr(collect, "__signature__", inspect.Signature(own))  # noqa: B010 - functions do not declare it
+    return collect
+
+
 def request_parameter(parameters: Mapping[str, inspect.Parameter]) -> str | None:
     """Name the parameter that takes the request; FastAPI fills only one of each function."""
     for name, parameter in parameters.items():
