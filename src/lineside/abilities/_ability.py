@@ -301,7 +301,13 @@ class Ability:
         found = self._relevant.get((action, kind))
         if found is None:
             actions = covering(action, self._aliases)
-            found = tuple(rule for rule in reversed(self._rules) if rule.names(actions) and rule.covers(kind))
+            found = tuple(
+                [
+                    rule
+                    for rule in reversed(self._rules)
+                    if not actions.isdisjoint(rule.actions) and (rule.subject is kind or rule.covers(kind))
+                ]
+            )
             if len(self._relevant) < _REMEMBERED:
                 self._relevant[(action, kind)] = found
         return found
@@ -312,7 +318,7 @@ class Ability:
         return [
             rule
             for rule in reversed(self._rules)
-            if rule.names(actions)
+            if not actions.isdisjoint(rule.actions)
             and (rule.covers(model) or (isinstance(rule.subject, type) and issubclass(rule.subject, model)))
         ]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from lineside.abilities._conditions import COLLECTIONS
 from lineside.abilities._rule import Test, subject_name
 from lineside.exceptions import ConfigurationError
 
@@ -25,10 +26,8 @@ def _mapped(model: type) -> "MappedSubject":
     return MappedSubject(model)
 
 
-def checked_actions(actions: str | Sequence[str]) -> tuple[str, ...]:
-    """Return one or several actions as a tuple."""
-    if actions and isinstance(actions, str):
-        return (actions,)
+def checked_actions(actions: Sequence[str]) -> tuple[str, ...]:
+    """Return several actions as a tuple."""
     verbs = tuple(actions)
     for verb in verbs or ("",):
         if not isinstance(verb, str) or not verb:  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -41,6 +40,12 @@ def checked_names(attributes: Iterable[str]) -> frozenset[str]:
     if isinstance(attributes, str):
         raise ConfigurationError(f"attributes= takes several names; write attributes=[{attributes!r}]")
     return frozenset(attributes)
+
+
+def listed(subjects: Any) -> tuple[type | str, ...]:
+    """Return several subjects as a tuple; an object in their place gets its message later."""
+    # Not any iterable: a pydantic object is one, and would be taken for its fields.
+    return tuple(subjects) if isinstance(subjects, COLLECTIONS) else (subjects,)
 
 
 def check_subject(subject: object) -> None:

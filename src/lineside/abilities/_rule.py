@@ -118,10 +118,6 @@ class Rule:
         """Whether the rule depends on the object, so that a class alone cannot answer."""
         return bool(self.conditions or self.expressions or self.when)
 
-    def names(self, actions: frozenset[str]) -> bool:
-        """Tell whether the rule was written for one of these actions."""
-        return not actions.isdisjoint(self.actions)
-
     def covers(self, subject: type | str) -> bool:
         """Tell whether the rule is about this class (or a base of it) or this name."""
         mine = self.subject

@@ -4,7 +4,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FrameType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from lineside.abilities._checks import (
     check_conditions,
@@ -13,6 +13,7 @@ from lineside.abilities._checks import (
     checked_actions,
     checked_names,
     compiled,
+    listed,
     mapped_subject,
     refuse_async,
 )
@@ -206,20 +207,20 @@ class Rules:
         *,
         allow: bool,
     ) -> None:
-        verbs = checked_actions(actions)
+        # This runs for every rule of every request: what most rules do not need is not called.
+        verbs = (actions,) if actions and isinstance(actions, str) else checked_actions(actions)
         limited = None if attributes is None else checked_names(attributes)
-        several = subjects if isinstance(subjects, (list, tuple)) else (subjects,)
-        for subject in cast("Sequence[type | str]", several):
+        several: Sequence[type | str] = (subjects,) if isinstance(subjects, (type, str)) else listed(subjects)
+        for subject in several:
             if not isinstance(subject, type):
                 check_subject(subject)
-            mapped = mapped_subject(subject)
             if when is not None or limited is not None or reason is not None:
                 check_options(subject, when, limited, reason, expressions or conditions, allow=allow)
             tests: tuple[Test, ...] = ()
             if expressions:
-                tests = compiled(subject, mapped, expressions)
+                tests = compiled(subject, mapped_subject(subject), expressions)
             if conditions:
-                check_conditions(subject, mapped, conditions)
+                check_conditions(subject, mapped_subject(subject), conditions)
             rule = Rule(
                 allow,
                 verbs,
