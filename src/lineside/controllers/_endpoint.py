@@ -94,18 +94,23 @@ def _maker(plan: Plan, controller_class: type[Controller], request_name: str | N
     # Only a rescue asks for the controller later; no other action pays for keeping it.
     is_kept = bool(controller_class.__lineside_rescues__)
 
+    def bare(values: _Values) -> tuple[Any, ...]:
+        controller = controller_class()
+        controller.request = values.pop(_REQUEST) if request_name is None else values[request_name]
+        controller.action_name = plan.action
+        return (controller,)
+
     def made_here(values: _Values) -> tuple[Any, ...]:
         request = values.pop(_REQUEST) if request_name is None else values[request_name]
         controller = plan.new_controller(request, values)
         if is_kept:
             request.scope[SCOPE_KEY] = Invocation(controller)
-        if hidden:
-            plan.inject(controller, values)
-            for name in hidden:
-                del values[name]
+        plan.inject(controller, values)
+        for name in hidden:
+            del values[name]
         return (controller,)
 
-    return made_here
+    return made_here if hidden or is_kept else bare
 
 
 def _resolved(plan: Plan, request: Request, values: _Values) -> Controller | None:

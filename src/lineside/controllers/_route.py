@@ -22,6 +22,7 @@ from lineside.problems import error_handlers
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _HANDLERS = "starlette.exception_handlers"
+_NO_HANDLERS: tuple[dict[Any, Any], dict[Any, Any]] = ({}, {})
 #: Handlers that FastAPI installs by itself: replacing them overrides nothing of the user's.
 _FASTAPI_DEFAULTS = (http_exception_handler, request_validation_exception_handler)
 
@@ -32,7 +33,8 @@ _HTTP_ERRORS = frozenset((StarletteHTTPException, HTTPException))
 class ControllerRoute(APIRoute):
     """A FastAPI route for one action; everything of `APIRoute` works on it."""
 
-    _merged: tuple[Any, Any] | None = None
+    #: The app's handlers by error, and what stands in for them and the handlers by status.
+    _merged: tuple[dict[Any, Any], tuple[dict[Any, Any], dict[Any, Any]]] | None = None
 
     @property
     def plan(self) -> Plan:
@@ -63,11 +65,14 @@ class ControllerRoute(APIRoute):
         """Answer the request with the controller's rescues among the app's exception handlers."""
         # Starlette runs these handlers outside the exit stacks of dependencies: a session has seen the
         # error and rolled back before a rescue answers. A try/except around the handler would commit.
-        handlers, status_handlers = scope.get(_HANDLERS, ({}, {}))
-        if self._merged is None or self._merged[0] is not handlers:
-            self._merged = (handlers, self._with_rescues(handlers))
-        # Starlette asks for a handler by status first: the app's would hide rescue_from(HTTPException).
-        scope[_HANDLERS] = (self._merged[1], {} if self._rescues_http_errors() else status_handlers)
+        given = scope.get(_HANDLERS, _NO_HANDLERS)
+        merged = self._merged
+        if merged is None or merged[0] is not given[0]:
+            # Both dictionaries belong to one middleware, which is made once for each app.
+            # Starlette asks for a handler by status first: the app's would hide rescue_from(HTTPException).
+            by_status = {} if self._rescues_http_errors() else given[1]
+            self._merged = merged = (given[0], (self._with_rescues(given[0]), by_status))
+        scope[_HANDLERS] = merged[1]
         try:
             await super().handle(scope, receive, send)
         finally:
