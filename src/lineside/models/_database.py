@@ -85,7 +85,13 @@ class Database:
         )
         async with make() as session:
             yield session
-            await session.commit()
+            try:
+                await session.commit()
+            except Exception:
+                # SQLite keeps the transaction of a failed COMMIT open, and closing the session would
+                # put it back into the pool like that, for the next request to read and trip over.
+                await session.rollback()
+                raise
 
     async def create_all(self) -> None:
         """Create the tables of all SQLModel classes that do not exist yet."""
@@ -121,8 +127,8 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 def _async_url(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:
-        # The cause would print the URL, and with it a password.
+    except (ArgumentError, ValueError):
+        # ValueError is a port that is no number. The cause would print the URL, and with it a password.
         raise ConfigurationError("the database URL cannot be read; write scheme://user@host/name") from None
     if parsed.drivername not in _DRIVERS:
         raise ConfigurationError(
