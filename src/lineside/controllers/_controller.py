@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, TypeVar, cast, runtime_checkable
 from fastapi import Request
 
 from lineside.callbacks import Callback, Callbacks, Kind, Skip
-from lineside.controllers._marks import RESCUES
+from lineside.controllers._marks import RESCUES, Responses
 from lineside.exceptions import CallbackError, ConfigurationError
 
 #: The seven actions of a resource; a filter may name them before a subclass defines them.
@@ -46,11 +46,13 @@ class Controller:
         request: The request that is being answered.
         action_name: The name of the action, for instance ``"show"``.
         max_body_size: Largest accepted request body in bytes; larger ones are answered 413. None: no limit.
+        responses: What every action may answer beside its own, for OpenAPI, as in ``APIRouter(responses=)``.
     """
 
     request: Request
     action_name: str
     max_body_size: ClassVar[int | None] = 10 * 1024 * 1024
+    responses: ClassVar[Responses] = {}
 
     __lineside_callbacks__: ClassVar[Callbacks] = Callbacks()
     __lineside_rescues__: ClassVar[dict[type[Exception], Rescue]] = {}

@@ -111,8 +111,8 @@ class Plan:
         return bool(self.early or self.late)
 
     def responses(self) -> dict[int | str, dict[str, Any]]:
-        """Return what callbacks and rescues may answer, for OpenAPI."""
-        found: dict[int | str, dict[str, Any]] = {}
+        """Return what the controller, its callbacks and rescues may answer, for OpenAPI."""
+        found = {} if self.controller is None else dict(self.controller.responses)
         for step in (*self.early, *self.late):
             found.update(step.planned.callback.options.get("responses", {}))
         if self.controller is not None:
