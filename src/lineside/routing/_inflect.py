@@ -1,13 +1,30 @@
 """Singular words for parameter and route names; English, small, and overridable."""
 
 _IRREGULAR = {
+    "aliases": "alias",
+    "bonuses": "bonus",
+    "buses": "bus",
+    "caches": "cache",
+    "campuses": "campus",
     "children": "child",
+    "cookies": "cookie",
+    "criteria": "criterion",
+    "crises": "crisis",
     "feet": "foot",
     "geese": "goose",
+    "indices": "index",
+    "knives": "knife",
+    "lenses": "lens",
+    "lives": "life",
+    "matrices": "matrix",
     "men": "man",
     "mice": "mouse",
     "people": "person",
+    "quizzes": "quiz",
     "teeth": "tooth",
+    "vertices": "vertex",
+    "viruses": "virus",
+    "wives": "wife",
     "women": "woman",
 }
 _SAME = frozenset({"equipment", "fish", "information", "money", "news", "series", "sheep", "species"})
@@ -23,7 +40,6 @@ _ENDINGS = (
     ("xes", "x"),
     ("zzes", "zz"),
     ("oes", "o"),
-    ("ives", "ife"),
     ("lves", "lf"),
     ("ies", "y"),
     ("ss", "ss"),

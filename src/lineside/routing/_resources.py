@@ -146,6 +146,9 @@ def resource(
     ]
     home = _home(scope, options, name)
     base = _base(options, name)
+    requirements(options.get("constraints")).check(
+        parameters_of(home.prefix + base), where=f"resource({name!r})"
+    )
     _register(home, home, controller, _chosen(lines, controller, options), base, base, name)
     below = home.inside(base, name=f"{name}_").within(tags=())
     return Resources(below, scope)
@@ -171,9 +174,8 @@ def _route_plural(
     home, short = _home(scope, options, name), _home(members, options, name)
     base = _base(options, name)
     member_base = f"{base}/{{{param}}}"
-    requirements(options.get("constraints")).check(
-        [param, *parameters_of(home.prefix), *parameters_of(short.prefix)], where=f"resources({name!r})"
-    )
+    known = [*parameters_of(home.prefix + member_base), *parameters_of(short.prefix)]
+    requirements(options.get("constraints")).check(known, where=f"resources({name!r})")
     _register(home, short, controller, _chosen(lines, controller, options), base, member_base, name)
     nested = param if param.startswith(f"{one}_") else f"{one}_{param}"
     below = short.inside(f"{base}/{{{nested}}}", name=f"{one}_").within(
