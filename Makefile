@@ -35,13 +35,13 @@ test: setup ## Run every test, page snippet and example, with branch coverage
 	$(BIN)/python -m coverage run -m pytest $(TESTED)
 	@$(BIN)/python -m coverage report
 
-# PYTHONPATH: --verifytypes does not find py.typed through the .pth file of an editable install.
+# PATH: --verifytypes looks at the packages of the first `python` there, and not at pyproject.toml.
 lint: setup ## Check style, types, the public API's types and the import contracts
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/python -m pyright
-	PYTHONPATH=src $(BIN)/python -m pyright --pythonpath $(BIN)/python --verifytypes lineside --ignoreexternal
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pyright --verifytypes lineside --ignoreexternal
 	$(BIN)/lint-imports
 
 docs: setup ## Build the site into site/ (dead links and unknown names fail) and check the parity tables
