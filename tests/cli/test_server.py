@@ -232,14 +232,15 @@ def test_reload_and_workers_exclude_each_other(start: Start) -> None:
     server.wait_for("leave out --workers")
 
 
-def test_a_busy_port_is_one_clear_line(start: Start, port: int) -> None:
-    """The port is named and the exit status is 1."""
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_busy_port_is_one_clear_line(start: Start, port: int, host: str) -> None:
+    """The port is named and the exit status is 1, whichever address of the host is taken."""
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", port))
         busy.listen()
-        server = start("myapp:app")
+        server = start("myapp:app", "--host", host)
         assert server.process.wait(timeout=30) == 1
-    server.wait_for(f"cannot listen on 127.0.0.1 port {port}: Address already in use")
+    server.wait_for(f"cannot listen on {host} port {port}: Address already in use")
     assert len(server.lines) == 1
 
 

@@ -1,9 +1,12 @@
 """TestApp: requests in process, a user who is logged in, the app's lifespan."""
 
+import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import Annotated, Any
 
 import pytest
@@ -170,6 +173,20 @@ def test_db_says_when_there_is_none(app: FastAPI) -> None:
     """An app without a database of ours is told how to get one."""
     with TestApp(app) as client, pytest.raises(ConfigurationError, match="install_database"):
         _ = client.db
+
+
+def test_requests_can_be_timed_in_process(app: FastAPI) -> None:
+    """A benchmark needs no server: the app runs in this process, on one loop (as Gor's ServeHTTP)."""
+
+    @app.get("/pid")
+    async def pid() -> list[int]:
+        return [os.getpid(), id(asyncio.get_running_loop())]
+
+    with TestApp(app) as client:
+        started = perf_counter()
+        answered = {tuple(client.get("/pid").json()) for _ in range(20)}
+        assert 0 < perf_counter() - started < 20
+    assert [process for process, _ in answered] == [os.getpid()]
 
 
 def test_a_missing_client_names_the_extra() -> None:

@@ -6,7 +6,7 @@ import socket
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -86,16 +86,24 @@ def _check_reload(state: object, *, environment: str, workers: int) -> None:
 
 
 def _check_port(host: str, port: int) -> None:
+    """Find out before anything starts: uvicorn would start the app, fail, and stop it again."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        # One name may stand for several addresses, as "localhost" does; all are listened on.
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            _check_address(family, kind, protocol, address)
     except OSError as error:
         raise ConfigurationError(
             f"cannot listen on {host} port {port}: {error.strerror}; stop what does, or choose another"
             " with --host and --port"
         ) from None
+
+
+def _check_address(family: int, kind: int, protocol: int, address: Any) -> None:
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        probe.bind(address)
 
 
 def _let_children_import(folder: Path) -> None:
