@@ -13,7 +13,15 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 # A step is a module with `create_app(database_url)`; an adoption step adds its line here.
-STEPS = ["examples.blog.before"]
+STEPS = [
+    "examples.blog.before",
+    "examples.blog.step1_lineside",
+    "examples.blog.step2_resources",
+    "examples.blog.step3_callbacks",
+    "examples.blog.step4_abilities",
+    "examples.blog.step5_config",
+    "examples.blog.after",
+]
 
 
 def chosen_steps() -> list[str]:

@@ -1,0 +1,252 @@
+"""What each step of the blog adds, used over HTTP; what was there before has tests of its own."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+ADA, BEN, CLEO = ({"Authorization": f"Bearer {name}-token"} for name in ("ada", "ben", "cleo"))
+POST = {"title": "New", "body": "Fresh ink."}
+
+
+# --- step 1: one line -----------------------------------------------------------------------
+
+
+def test_step_1_gives_each_answer_an_id(open_blog: Any) -> None:
+    """An answer carries the id that a well-formed request brought, or a new one."""
+    with open_blog("step1_lineside") as client:
+        assert len(client.get("/posts").headers["x-request-id"]) >= 32
+        answer = client.get("/posts/99", headers={"X-Request-ID": "7f3c2f1e-0000-4000-8000-000000000001"})
+        assert answer.headers["x-request-id"] == "7f3c2f1e-0000-4000-8000-000000000001"
+
+
+def test_step_1_answers_with_a_problem_only_when_asked(open_blog: Any) -> None:
+    """A client that names problem+json gets it; the others get FastAPI's shape."""
+    with open_blog("step1_lineside") as client:
+        plain = client.get("/posts/99")
+        problem = client.get("/posts/99", headers={"Accept": "application/problem+json"})
+    assert plain.json() == {"detail": "Post not found"}
+    assert problem.headers["content-type"] == "application/problem+json"
+    assert (problem.json()["status"], problem.json()["title"]) == (404, "Not Found")
+
+
+def test_step_1_refuses_a_host_that_it_does_not_know(open_blog: Any) -> None:
+    """A forged Host header ends at the door; before, it was believed."""
+    with open_blog("step1_lineside") as client:
+        assert client.get("/health", headers={"Host": "evil.example"}).status_code == 400
+    with open_blog("before") as client:
+        assert client.get("/health", headers={"Host": "evil.example"}).status_code == 200
+
+
+def test_step_1_counts_requests_by_their_route(open_blog: Any) -> None:
+    """The metrics name the template of a route, never the path that was asked for."""
+    with open_blog("step1_lineside") as client:
+        client.get("/posts/2")
+        figures = client.get("/metrics").text
+    assert "/posts/{post_id}" in figures
+    assert "/posts/2" not in figures
+
+
+# --- step 2: a resource ---------------------------------------------------------------------
+
+
+def test_step_2_has_tags_that_an_admin_changes(open_blog: Any) -> None:
+    """Created, listed, shown, renamed, deleted; and what was written is kept."""
+    with open_blog("step2_resources") as client:
+        created = client.post("/tags", json={"name": "rails"}, headers=ADA)
+        assert created.status_code == 201
+        one = f"/tags/{created.json()['id']}"
+        assert client.get("/tags").json() == [created.json()]
+        assert client.patch(one, json={"name": "trains"}, headers=ADA).json()["name"] == "trains"
+        assert client.get(one).json()["name"] == "trains"
+        assert client.delete(one, headers=ADA).status_code == 204
+        assert client.get(one).status_code == 404
+
+
+@pytest.mark.parametrize("headers", [{}, CLEO, BEN])
+def test_step_2_refuses_others_with_a_reason(open_blog: Any, headers: dict[str, str]) -> None:
+    """Without the rule anybody could name tags: the ability refuses, and says why."""
+    with open_blog("step2_resources") as client:
+        refused = client.post("/tags", json={"name": "rails"}, headers=headers)
+        assert (refused.status_code, refused.json()) == (403, {"detail": "Only an admin may change tags"})
+        assert client.get("/tags").json() == []
+
+
+def test_step_2_refuses_bad_names_and_conflicts(open_blog: Any) -> None:
+    """The model's limits hold (422), and a name is there once (409)."""
+    with open_blog("step2_resources") as client:
+        assert client.post("/tags", json={"name": ""}, headers=ADA).status_code == 422
+        assert client.post("/tags", json={"name": "x", "id": 7}, headers=ADA).status_code == 422
+        assert client.post("/tags", json={"name": "x"}, headers=ADA).status_code == 201
+        assert client.post("/tags", json={"name": "x"}, headers=ADA).status_code == 409
+
+
+# --- step 3: callbacks ----------------------------------------------------------------------
+
+
+def test_step_3_locks_and_unlocks(open_blog: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """An admin locks a post: its author is kept out until it is unlocked, and each change is logged."""
+    with open_blog("step3_callbacks") as client, caplog.at_level(logging.INFO, "blog.moderation"):
+        locked = client.post("/admin/posts/2/lock", headers=ADA)
+        assert (locked.status_code, locked.json()["locked"]) == (200, True)
+        assert locked.headers["x-was-locked"] == "false"
+        assert client.patch("/posts/2", json={"title": "Mine"}, headers=BEN).status_code == 403
+        assert [post["id"] for post in client.get("/admin/posts", headers=ADA).json()] == [3, 2]
+        assert not client.post("/admin/posts/2/unlock", headers=ADA).json()["locked"]
+        assert client.patch("/posts/2", json={"title": "Mine"}, headers=BEN).status_code == 200
+    assert [record.getMessage() for record in caplog.records] == [
+        "post 2: locked False -> True",
+        "post 2: locked True -> False",
+    ]
+
+
+@pytest.mark.parametrize(("headers", "status"), [({}, 401), (CLEO, 403), (BEN, 403)])
+def test_step_3_guards_the_whole_area(open_blog: Any, headers: dict[str, str], status: int) -> None:
+    """The namespace's guard answers before the path is even looked at, for each of its routes."""
+    with open_blog("step3_callbacks") as client:
+        for method, path in [("GET", ""), ("POST", "/2/lock"), ("POST", "/2/unlock"), ("POST", "/no/lock")]:
+            assert client.request(method, f"/admin/posts{path}", headers=headers).status_code == status
+        assert not client.get("/posts/2").json()["locked"]
+
+
+def test_step_3_rescues_a_post_that_is_not_there(open_blog: Any) -> None:
+    """The database's own error becomes a 404 in one method."""
+    with open_blog("step3_callbacks") as client:
+        missing = client.post("/admin/posts/99/lock", headers=ADA)
+        assert (missing.status_code, missing.json()) == (404, {"detail": "Post not found"})
+
+
+# --- step 4: abilities ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("headers", "ids"), [(ADA, [5, 4, 3, 2, 1]), (BEN, [5, 2]), (CLEO, [])])
+def test_step_4_lists_what_you_may_change(open_blog: Any, headers: dict[str, str], ids: list[int]) -> None:
+    """The rules, as a query: Ben's locked post 3 is not among his."""
+    with open_blog("step4_abilities") as client:
+        assert [post["id"] for post in client.get("/my/posts", headers=headers).json()] == ids
+
+
+def test_step_4_needs_a_token(open_blog: Any) -> None:
+    """A visitor has no posts: the namespace's guard answers 401."""
+    with open_blog("step4_abilities") as client:
+        assert client.get("/my/posts").status_code == 401
+        assert client.post("/my/posts", json={}).status_code == 401
+
+
+def test_step_4_checks_with_the_same_rules(open_blog: Any) -> None:
+    """Create, change and delete as the rules say, each refusal with its reason."""
+    with open_blog("step4_abilities") as client:
+        created = client.post("/my/posts", json=POST, headers=BEN)
+        assert (created.status_code, created.json()["author_id"]) == (201, 2)
+        one = f"/my/posts/{created.json()['id']}"
+        assert client.patch(one, json={"title": "Newer"}, headers=BEN).json()["title"] == "Newer"
+        assert client.get(one, headers=CLEO).status_code == 404
+        assert client.delete(one, headers=BEN).status_code == 204
+        refusals = {
+            client.post("/my/posts", json=POST, headers=CLEO).json()["detail"],
+            client.patch("/my/posts/1", json={"title": "Mine"}, headers=BEN).json()["detail"],
+            client.patch("/my/posts/3", json={"title": "Mine"}, headers=BEN).json()["detail"],
+        }
+        assert refusals == {"Readers may not write posts", "Not your post", "The post is locked"}
+
+
+def test_step_4_shows_the_rules_in_a_page(open_blog: Any) -> None:
+    """The page asks the rules for each person, escapes, and shows neither drafts nor tokens."""
+    with open_blog("step4_abilities") as client:
+        client.patch("/posts/2", json={"title": "<script>alert(1)</script>"}, headers=BEN)
+        page = client.get("/permissions")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    for text in ("Ben, author", "a visitor", "Not your post", "The post is locked", "Sign in to comment"):
+        assert text in page.text
+    assert "<script>" not in page.text
+    assert "draft" not in page.text
+    assert "-token" not in page.text
+
+
+# --- step 5: config -------------------------------------------------------------------------
+
+
+def test_step_5_pages_by_the_settings(open_blog: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page size comes from the file, or from the variable that the file names."""
+    monkeypatch.setenv("BLOG_PAGE_SIZE", "2")
+    with open_blog("step5_config") as client:
+        pages = [client.get("/archive", params={"page": page}).json() for page in (1, 2, 3)]
+    assert [[post["id"] for post in page["posts"]] for page in pages] == [[1, 2], [3], []]
+    assert {page["pages"] for page in pages} == {2}
+
+
+def test_step_5_follows_the_settings(open_blog: Any) -> None:
+    """A setting that changes while the app runs changes the next page; a wrong one is refused."""
+    with open_blog("step5_config") as client:
+        config = client.app.state.lineside.config
+        assert len(client.get("/archive", headers=ADA).json()["posts"]) == 5
+        config.set("blog.page_size", 1)
+        assert len(client.get("/archive", headers=ADA).json()["posts"]) == 1
+        with pytest.raises(Exception, match="page_size"):
+            config.set("blog.page_size", 0)
+        assert len(client.get("/archive", headers=ADA).json()["posts"]) == 1
+
+
+def test_step_5_refuses_to_start_with_a_wrong_setting(
+    make_blog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of no posts is told when the app is made, with the file that says so."""
+    monkeypatch.setenv("BLOG_PAGE_SIZE", "0")
+    with pytest.raises(Exception, match=r"page_size.*config\.yml"):
+        make_blog("step5_config")
+
+
+# --- after ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["/posts", "/posts/5", "/posts/5.txt", "/archive", "/my/posts", "/my/posts/5"]
+)
+def test_after_shows_a_draft_to_its_author_only(open_blog: Any, path: str) -> None:
+    """Each way to a draft goes through the same rule."""
+    with open_blog("after") as client:
+        assert "Ben's draft" in client.get(path, headers=BEN).text
+        assert "Ben's draft" not in client.get(path, headers=CLEO).text
+
+
+def test_after_answers_in_the_format_that_is_asked_for(open_blog: Any) -> None:
+    """JSON or text by Accept; 406 names them; the path with .txt says the same."""
+    with open_blog("after") as client:
+        text = client.get("/posts/2", headers={"Accept": "text/plain"})
+        assert text.text == client.get("/posts/2.txt").text
+        assert client.get("/posts/2").json()["title"] == "On rails"
+        assert client.get("/posts/2", headers={"Accept": "image/png"}).status_code == 406
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"title": NaN, "body": "b"}', id="NaN"),
+        pytest.param(b'{"title": "t", "body": "b", "locked": Infinity}', id="Infinity"),
+        pytest.param(b'{"title": "\\ud800", "body": 7}', id="half a surrogate pair"),
+        pytest.param(b'{"title": "\\u0000", "body": "b"}', id="NUL"),
+        pytest.param(b'{"title": ' + b"[" * 5_000 + b"]" * 5_000 + b', "body": "b"}', id="deep"),
+        pytest.param(b'{"title": 1' + b"0" * 5_000 + b', "body": "b"}', id="long number"),
+        pytest.param(b"\xff\xfe", id="no text"),
+        pytest.param(b'{"title": "a", "title": "b", "body": "b"}', id="a key twice"),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_after_answers_4xx_to_a_body_that_is_no_json(open_blog: Any, method: str, body: bytes) -> None:
+    """What plain FastAPI cannot even refuse is refused, in FastAPI's own shape."""
+    path = "/posts" if method == "POST" else "/posts/2"
+    headers = BEN | {"Content-Type": "application/json"}
+    with open_blog("after") as client:
+        answer = client.request(method, path, content=body, headers=headers)
+        assert 400 <= answer.status_code < 500
+        assert json.loads(answer.text)["detail"]
+        assert client.get("/posts/2").json()["title"] == "On rails"
+
+
+@pytest.mark.parametrize("body", [b'{"title": NaN, "body": "b"}', b'{"title": "\\ud800", "body": 7}'])
+def test_before_answers_500_there(open_blog: Any, body: bytes) -> None:
+    """What the controllers repair: when this fails, FastAPI has repaired it, too."""
+    headers = BEN | {"Content-Type": "application/json"}
+    with open_blog("before") as client:
+        assert client.post("/posts", content=body, headers=headers).status_code == 500
