@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import MissingGreenlet, StatementError
 from sqlalchemy.orm import raiseload
 from sqlmodel import Field, Relationship, Session, SQLModel, create_engine, select
@@ -369,3 +370,14 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(2_000):
         assert ability.can(f"action{number}", Note(1))
     assert len(ability._relevant) <= 256
+
+
+def test_taking_away_keeps_a_negated_flag_in_brackets() -> None:
+    """`NOT locked IS NOT true` would be read from the right by PostgreSQL and allow the opposite."""
+
+    def define(_: object, rules: Rules) -> None:
+        rules.can("read", Paper)
+        rules.cannot("read", Paper, ~Paper.locked)
+
+    clause = Ability(None, define).accessible_by("read", Paper).compile(dialect=postgresql.dialect())
+    assert str(clause) == "NOT coalesce(NOT abilities_papers.locked, false)"

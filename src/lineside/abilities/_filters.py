@@ -30,8 +30,9 @@ def filter_of(rules: Sequence[Rule], subject: MappedSubject) -> ColumnElement[bo
             allowed = sa.true() if rule.allow else sa.false()
             continue
         condition = _condition(rule, subject)
-        # Not NOT: where the condition is NULL the rule does not match, so nothing is taken away.
-        unmatched = condition.is_not(sa.true())
+        # Not NOT alone: where the condition is NULL the rule does not match, so nothing is taken away.
+        # Not IS NOT TRUE: SQLAlchemy writes NOT a IS NOT TRUE, which PostgreSQL reads from the right.
+        unmatched = sa.not_(sa.func.coalesce(condition, sa.false()))
         allowed = sa.or_(allowed, condition) if rule.allow else sa.and_(allowed, unmatched)
     return allowed
 
