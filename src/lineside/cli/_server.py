@@ -48,8 +48,6 @@ def server(
     _check_port(host, port)
     signal.signal(signal.SIGTERM, _end)
     several = reload or workers > 1
-    if several:
-        _let_children_import(Path.cwd())
     uvicorn.run(
         name.import_string if several else loaded,
         factory=several and name.factory,
@@ -104,11 +102,6 @@ def _check_address(family: int, kind: int, protocol: int, address: Any) -> None:
         if family == socket.AF_INET6:
             probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         probe.bind(address)
-
-
-def _let_children_import(folder: Path) -> None:
-    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
-    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
 
 
 def _end(_signal: int, _frame: FrameType | None) -> NoReturn:
