@@ -366,6 +366,9 @@ def test_mixing_aware_and_naive_times_is_an_error() -> None:
     ability = Ability(None, lambda _, rules: rules.can("read", Event, Event.at < now.replace(tzinfo=None)))
     with pytest.raises(ConfigurationError, match="zone"):
         ability.can("read", Event(at=now))
+    equal = Ability(None, lambda _, rules: rules.can("read", Event, at=now.replace(tzinfo=None)))
+    with pytest.raises(ConfigurationError, match="zone"):
+        equal.can("read", Event(at=now))
 
 
 def test_a_decimal_column_refuses_floats() -> None:
