@@ -169,6 +169,14 @@ def test_only_what_a_class_of_the_user_defines_is_an_action() -> None:
         @before_action()
         async def check(self) -> None: ...
 
+        @staticmethod
+        def shared() -> int:
+            return 1
+
+        @classmethod
+        def made(cls) -> int:
+            return 1
+
         async def index(self) -> int:
             return self._helper()
 

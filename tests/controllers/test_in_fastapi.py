@@ -1,15 +1,19 @@
 """Controllers stay FastAPI: overrides, included routers, mounts, names, WebSockets, concurrency."""
 
+import inspect
 import warnings
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Annotated, Any
 
 import anyio
 import httpx2
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response, WebSocket
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.testclient import TestClient
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lineside.controllers import Controller, around_action, before_action, rescue_from
 from lineside.routing import path_for, resources
@@ -51,6 +55,16 @@ class Items(Controller):
 
     async def update(self, id: int) -> int:
         return id
+
+
+class WithConstructor(Controller):
+    """Has a constructor."""
+
+    def __init__(self, service: Annotated[str, Depends(attribute)]) -> None:
+        self.service = service
+
+    async def index(self) -> str:
+        return self.service
 
 
 def test_dependency_overrides_reach_attributes_callbacks_and_actions() -> None:
@@ -160,8 +174,6 @@ def test_the_lifespan_is_not_needed() -> None:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         started.append("started")
         yield
-
-    from contextlib import asynccontextmanager
 
     app = FastAPI(lifespan=asynccontextmanager(lifespan))
     resources(app, "items", Items)
@@ -276,3 +288,76 @@ async def test_200_concurrent_requests_never_share_a_controller() -> None:
                 for number in range(total):
                     tasks.start_soon(ask, number)
     assert seen == {number: ([number] * 3, str(number)) for number in range(total)}
+
+
+def test_context_variables_of_async_callbacks_reach_the_action() -> None:
+    """What an async callback sets is visible in the action and behind it, with and without parameters."""
+    current: ContextVar[str] = ContextVar("current")
+    seen: list[str] = []
+
+    class Contextual(Controller):
+        @around_action()
+        async def around(self) -> AsyncGenerator[None, Response]:
+            token = current.set("early")
+            yield
+            seen.append(current.get())
+            current.reset(token)
+
+        @before_action(only=["show"])
+        async def late(self, page: int = 1) -> None:
+            current.set("late")
+
+        async def index(self) -> str:
+            return current.get()
+
+        async def show(self, id: int) -> str:
+            return current.get()
+
+    app = FastAPI()
+    resources(app, "items", Contextual)
+    client = TestClient(app)
+    assert client.get("/items").json() == "early"
+    assert client.get("/items/1").json() == "late"
+    assert seen == ["early", "late"]
+
+
+@pytest.mark.parametrize("controller", [Items, WithConstructor])
+def test_no_part_of_a_controller_goes_through_the_thread_pool(controller: type[Controller]) -> None:
+    """All dependencies that we make are async: a sync one costs as much as two requests."""
+    route = APIRouter()
+    resources(route, "items", controller, only=["index"])
+    pending = [route.routes[0].dependant]  # type: ignore[attr-defined]  # an APIRoute
+    while pending:
+        dependant = pending.pop()
+        assert inspect.iscoroutinefunction(dependant.call)
+        pending += dependant.dependencies
+
+
+def test_middleware_stands_around_controllers() -> None:
+    """Pure ASGI middleware of the app sees every request, the last added first."""
+    order: list[str] = []
+
+    class Noting:
+        def __init__(self, app: ASGIApp, name: str) -> None:
+            self.app, self.name = app, name
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            order.append(self.name)
+            await self.app(scope, receive, send)
+
+    app = FastAPI()
+    resources(app, "items", Items)
+    app.add_middleware(Noting, name="inner")
+    app.add_middleware(Noting, name="outer")
+    assert TestClient(app).get("/items").status_code == 200
+    assert order == ["outer", "inner"]
+
+
+def test_an_asgi_app_is_mounted_beside_resources() -> None:
+    """Whatever speaks ASGI stands in the same app."""
+    app = FastAPI()
+    resources(app, "items", Items)
+    app.mount("/raw", PlainTextResponse("raw"))
+    client = TestClient(app)
+    assert client.get("/raw").text == "raw"
+    assert client.get("/items").status_code == 200

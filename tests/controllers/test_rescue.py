@@ -287,3 +287,52 @@ def test_a_rescue_without_a_class_is_an_error() -> None:
     """A decorator that rescues nothing is a mistake."""
     with pytest.raises(CallbackError, match="at least one class"):
         rescue_from()
+
+
+def test_a_rescue_is_nearer_than_a_handler_of_the_app() -> None:
+    """For the same class the controller answers; other controllers keep the app's handler."""
+    app = FastAPI()
+
+    @app.exception_handler(LookupError)
+    async def of_the_app(request: Request, error: Exception) -> Response:
+        return PlainTextResponse("of the app", 404)
+
+    class Plain(Controller):
+        async def index(self) -> None:
+            raise LostError
+
+    resources(app, "plain", Plain)
+    client = client_for(Items, app)
+    assert client.get("/plain").text == "of the app"
+    assert client.get("/items").json()["lost"] == "index"
+
+
+def test_a_handler_of_a_status_answers_where_nobody_rescues() -> None:
+    """The app's handlers by status reach controllers too."""
+    app = FastAPI()
+
+    @app.exception_handler(418)
+    async def of_the_app(request: Request, error: Exception) -> Response:
+        return PlainTextResponse("of the app", 418)
+
+    class Teapot(Controller):
+        async def index(self) -> None:
+            raise HTTPException(418)
+
+    assert client_for(Teapot, app).get("/items").text == "of the app"
+
+
+def test_a_rescue_of_every_error_leaves_the_422() -> None:
+    """`Exception` is the least specific class there is."""
+
+    class Everything(Controller):
+        async def show(self, id: int) -> None:
+            raise RuntimeError
+
+        @rescue_from(Exception, status_code=503)
+        async def broken(self, error: Exception) -> str:
+            return type(error).__name__
+
+    client = client_for(Everything)
+    assert (client.get("/items/1").status_code, client.get("/items/1").json()) == (503, "RuntimeError")
+    assert client.get("/items/x").status_code == 422

@@ -107,3 +107,46 @@ def test_a_failing_commit_is_an_error_and_no_200() -> None:
     app = FastAPI()
     resources(app, "items", Writes)
     assert TestClient(app, raise_server_exceptions=False).post("/items").status_code == 500
+
+
+def test_an_around_that_answers_an_error_commits() -> None:
+    """It answers inside the dependencies: who wants the rollback writes `rescue_from`."""
+
+    class Answering(Controller):
+        @around_action()
+        async def around(self) -> AsyncGenerator[Response | None, Response]:
+            try:
+                yield
+            except KeyError:
+                yield JSONResponse({}, 404)
+
+        async def index(self, given: Annotated[str, Depends(FUNCTION, scope="function")]) -> None:
+            raise KeyError
+
+    app = FastAPI()
+    resources(app, "items", Answering)
+    assert TestClient(app).get("/items").status_code == 404
+    assert LOG == ["function opens", "function commits"]
+
+
+@pytest.mark.parametrize("where", ["callback", "after"])
+def test_an_error_of_a_callback_rolls_back(where: str) -> None:
+    """An error before or behind the action is seen by the sessions."""
+
+    class Failing(Controller):
+        @before_action()
+        async def before(self, given: Annotated[str, Depends(FUNCTION, scope="function")]) -> None:
+            if where == "callback":
+                raise KeyError
+
+        @after_action()
+        async def after(self) -> None:
+            raise KeyError
+
+        async def index(self) -> int:
+            return 1
+
+    app = FastAPI()
+    resources(app, "items", Failing)
+    assert TestClient(app, raise_server_exceptions=False).get("/items").status_code == 500
+    assert LOG == ["function opens", "function rolls back KeyError"]

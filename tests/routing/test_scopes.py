@@ -283,3 +283,14 @@ def test_a_function_may_have_a_name_and_options() -> None:
     assert client.delete("/admin/items/1").status_code == 204
     assert path_for(app, "admin_item", id=1) == "/admin/items/1"
     assert app.openapi()["paths"]["/admin/items/{id}"]["put"]["summary"] == "Change"
+
+
+def test_a_parameter_may_follow_text_in_a_segment() -> None:
+    """A scope's path is FastAPI's: parameters stand wherever they do there."""
+    app = FastAPI()
+    inner = scope(app, path="/api/v{version}", constraints={"version": "[12]"})
+    resources(inner, "posts", Posts)
+    client = TestClient(app)
+    assert client.get("/api/v1/posts").status_code == 200
+    assert client.get("/api/v3/posts").status_code == 404
+    assert path_for(app, "post", version=2, id=1) == "/api/v2/posts/1"

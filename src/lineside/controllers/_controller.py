@@ -92,7 +92,8 @@ def actions_of(controller: type[Controller]) -> tuple[str, ...]:
         for name, member in vars(base).items():
             if name.startswith("_") or hasattr(Controller, name):
                 continue
-            if callable(member) and not isinstance(member, type) and not _is_marked(member):
+            is_method = callable(member) and not isinstance(member, type | staticmethod | classmethod)
+            if is_method and not _is_marked(member):
                 names[name] = None
     taken = {callback.name for callback in controller.__lineside_callbacks__.entries}
     taken |= {rescue.method for rescue in controller.__lineside_rescues__.values()}

@@ -12,7 +12,6 @@ from lineside.controllers._controller import Controller
 from lineside.controllers._signature import (
     collector,
     injections,
-    request_parameter,
     signature_of,
     takes_connection,
     type_arguments,
@@ -63,11 +62,6 @@ class Step:
 
     planned: Planned
     parameters: dict[str, inspect.Parameter]
-
-    @property
-    def request_name(self) -> str | None:
-        """The parameter that takes the request, if it has one."""
-        return request_parameter(self.parameters)
 
     @property
     def is_simple(self) -> bool:
