@@ -225,3 +225,10 @@ def test_from_dict_refuses_what_it_cannot_hold() -> None:
     deep["a"] = deep
     with pytest.raises(ConfigurationError, match="nested deeper"):
         Config.from_dict(deep)
+
+
+@pytest.mark.parametrize("values", [5, "config", None, ["app"]])
+def test_from_dict_refuses_what_is_no_mapping(values: Any) -> None:
+    """An empty configuration in silence would be worse."""
+    with pytest.raises(ConfigurationError, match="nested mapping"):
+        Config.from_dict(values)

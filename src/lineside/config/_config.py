@@ -120,7 +120,9 @@ class Config(Reader):
         """
         name = environment_name(environment, prefix="LINESIDE", environ={})
         given = node_from(values, origin=Origin("code", "from_dict()"))
-        layers = [defaults_layer(name), given if isinstance(given, Branch) else Branch({}, given.origin)]
+        if not isinstance(given, Branch):
+            raise ConfigurationError(f"from_dict takes a nested mapping, not a {type(values).__name__}")
+        layers = [defaults_layer(name), given]
         return cls(lambda: (layers, []), environment=name, directory=None, prefix="LINESIDE", checks=checks)
 
     @property
