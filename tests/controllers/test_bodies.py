@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Response, UploadFile
+from fastapi import APIRouter, Depends, FastAPI, Response, UploadFile
 from fastapi.testclient import TestClient
 
 from lineside.controllers import Controller, action, before_action
@@ -148,3 +148,41 @@ def test_an_action_may_have_a_limit_of_its_own() -> None:
 def test_controllers_have_a_limit_by_default() -> None:
     """Nobody has to think of it: 10 MiB."""
     assert Controller.max_body_size == 10 * 1024 * 1024
+
+
+async def with_body(data: dict[str, Any] | list[Any] | str | float | None) -> None:
+    """Ask for any body."""
+
+
+class Decoding(Controller):
+    """Decodes the body itself."""
+
+    async def create(self) -> Any:
+        return await self.request.json()
+
+
+@pytest.mark.parametrize("case", BODIES)
+def test_an_action_that_decodes_the_body_itself_answers_4xx_too(case: str) -> None:
+    """`self.request.json()` is as strict, and its error has an answer."""
+    response = client_for(Decoding).post("/items", content=BODIES[case])
+    assert response.status_code == 422
+    assert "invalid JSON" in response.json()["detail"]
+    assert client_for(Decoding).post("/items", content=b'{"a": 1}').json() == {"a": 1}
+
+
+@pytest.mark.parametrize("case", BODIES)
+def test_a_body_that_an_including_router_asks_for_is_strict(case: str) -> None:
+    """The route itself has no body; its strictness does not depend on that."""
+
+    class Empty(Controller):
+        async def create(self) -> bool:
+            return True
+
+    router = APIRouter()
+    resources(router, "items", Empty)
+    app = FastAPI()
+    app.include_router(router, dependencies=[Depends(with_body)])
+    client = TestClient(app, raise_server_exceptions=False)
+    headers = {"content-type": "application/json"}
+    assert client.post("/items", content=BODIES[case], headers=headers).status_code == 422
+    assert client.post("/items", content=b'{"a": 1}', headers=headers).status_code == 201

@@ -13,6 +13,14 @@ from lineside.exceptions import InvalidJSONError
 from lineside.strict_json import loads
 
 
+class _BrokenJSONError(json.JSONDecodeError, InvalidJSONError):
+    """FastAPI turns the one base into its 422 with the position; an action that decodes raises the other."""
+
+    def __init__(self, error: InvalidJSONError) -> None:
+        super().__init__(error.reason, "", error.position)
+        self.message, self.reason, self.position = error.message, error.reason, error.position
+
+
 class StrictRequest(Request):
     """Decodes JSON with `strict_json`; a broken body becomes FastAPI's own 422."""
 
@@ -22,8 +30,7 @@ class StrictRequest(Request):
         try:
             return loads(body, max_bytes=None)
         except InvalidJSONError as error:
-            # FastAPI turns exactly this class into its 422 with the position.
-            raise json.JSONDecodeError(error.reason, "", error.position) from error
+            raise _BrokenJSONError(error) from error
 
 
 class DeferringRequest(StrictRequest):

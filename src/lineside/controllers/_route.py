@@ -55,7 +55,8 @@ class ControllerRoute(APIRoute):
     def _request_class(self) -> type[Request] | None:
         """Choose the request that callbacks and action share; None: FastAPI's own will do."""
         if self.body_field is None:
-            return None
+            # The action may still decode the body itself, or an including router ask for it.
+            return None if {"GET", "HEAD"} >= set(self.methods or ()) else StrictRequest
         if self.plan.late:
             return DeferringRequest
         # Early callbacks have spoken before the body is read: its error need not wait.
