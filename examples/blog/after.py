@@ -196,8 +196,8 @@ async def show_post_as_text(post: VisiblePost) -> str:
 
 def same_id(route: APIRoute) -> str:
     """Keep the operation ids, and with them generated clients, that the functions of `before` had."""
-    method = min(route.methods).lower()
-    return re.sub(r"\W", "_", f"{route.summary}{route.path_format}").lower() + f"_{method}"
+    (method,) = route.methods or ("",)
+    return re.sub(r"\W", "_", f"{route.summary}{route.path_format}_{method}").lower()
 
 
 def create_app(database_url: str | None = None) -> FastAPI:
@@ -205,6 +205,7 @@ def create_app(database_url: str | None = None) -> FastAPI:
     app = FastAPI(title="The blog")
     blog = Lineside(app, config)
     database = blog.database
+    assert database is not None, "config.yml has a database.url"
     # `before` opens its sessions here; these commit when the request has succeeded.
     app.state.sessions = database.session
 

@@ -2,9 +2,13 @@
 
 import json
 import logging
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from examples.blog import before
 
 ADA, BEN, CLEO = ({"Authorization": f"Bearer {name}-token"} for name in ("ada", "ben", "cleo"))
 POST = {"title": "New", "body": "Fresh ink."}
@@ -244,9 +248,26 @@ def test_after_answers_4xx_to_a_body_that_is_no_json(open_blog: Any, method: str
         assert client.get("/posts/2").json()["title"] == "On rails"
 
 
+@pytest.mark.parametrize(("step", "status"), [("before", 500), ("step1_lineside", 422), ("after", 422)])
 @pytest.mark.parametrize("body", [b'{"title": NaN, "body": "b"}', b'{"title": "\\ud800", "body": 7}'])
-def test_before_answers_500_there(open_blog: Any, body: bytes) -> None:
-    """What the controllers repair: when this fails, FastAPI has repaired it, too."""
+def test_before_cannot_refuse_what_step_1_refuses(
+    open_blog: Any, step: str, status: int, body: bytes
+) -> None:
+    """FastAPI fails to write its 422; one line repairs the answer. When `before` fails here, FastAPI has, too."""
     headers = BEN | {"Content-Type": "application/json"}
-    with open_blog("before") as client:
-        assert client.post("/posts", content=body, headers=headers).status_code == 500
+    with open_blog(step) as client:
+        assert client.post("/posts", content=body, headers=headers).status_code == status
+
+
+# --- the table of steps ---------------------------------------------------------------------
+
+
+def test_the_readme_counts_the_lines() -> None:
+    """The table of steps names every step, with the length of its file."""
+    folder = Path(before.__file__).parent
+    table = re.findall(
+        r"^\| \[`(\w+)\.py`\].*\| (\d+) \|[^|]*\|$", (folder / "README.md").read_text("utf-8"), re.M
+    )
+    counted = {name: len((folder / f"{name}.py").read_text("utf-8").splitlines()) for name, _ in table}
+    assert {name: int(lines) for name, lines in table} == counted
+    assert {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")} == set(counted)
