@@ -8,6 +8,8 @@ from fastapi import Depends, FastAPI
 from lineside import abilities, testing
 from lineside.abilities import Ability, AuthorizationLedger, Rules
 from lineside.abilities.fastapi import ability_for
+from lineside.controllers import Controller
+from lineside.routing import resources
 from lineside.testing import TestApp, assert_all_authorized
 
 
@@ -47,3 +49,27 @@ def test_actions_that_never_asked_are_named() -> None:
         assert_all_authorized(ledger)
     assert "1 of 2 actions" in str(caught.value)
     assert_all_authorized(ledger, except_=ledger.unauthorised())
+
+
+def test_actions_of_an_app_that_nobody_ran_are_named_too() -> None:
+    """Given the app, an action without any ability is found, and one that was never requested."""
+    ledger = AuthorizationLedger()
+    current = Annotated[Ability, Depends(ability_for(define, ledger=ledger))]
+
+    class Asking(Controller):
+        ability: current  # type: ignore[valid-type]
+
+        async def index(self) -> bool:
+            return self.ability.can("read", Post())
+
+    class Open(Controller):
+        async def index(self) -> None: ...
+
+    app = FastAPI()
+    resources(app, "posts", Asking)
+    resources(app, "secrets", Open)
+    TestApp(app).get("/posts").assert_json(True)
+    with pytest.raises(AssertionError) as caught:
+        assert_all_authorized(ledger, app=app)
+    assert "Open.index" in str(caught.value)
+    assert "Asking.index" not in str(caught.value)

@@ -35,8 +35,16 @@ class AuthorizationLedger:
             return
         self._asked[action_name] = asked or self._asked.get(action_name, False)
 
+    def expect(self, action_name: str) -> None:
+        """Count an action among the forgotten until it has asked, whether or not it ever runs.
+
+        Args:
+            action_name: As for ``record``.
+        """
+        self.record(action_name, asked=False)
+
     def unauthorised(self) -> list[str]:
-        """Return the sorted names of actions that ran and never asked anything."""
+        """Return the sorted names of actions that ran, or were expected, and never asked anything."""
         return sorted(name for name, asked in self._asked.items() if not asked)
 
     def report(self) -> str:

@@ -37,8 +37,10 @@ def endpoint_for(plan: Plan) -> Callable[..., Any]:
     receive = _receiver(plan, request_name, gated=gate is not None)
     endpoint = _same_kind(plan.function, receive)
     endpoint.__name__ = plan.action
-    endpoint.__qualname__ = plan.function.__qualname__
-    endpoint.__module__ = plan.function.__module__
+    # Named for the class that is routed: an inherited action belongs to the one that people look for.
+    owner = plan.controller or plan.function
+    endpoint.__qualname__ = owner.__qualname__ + (f".{plan.action}" if plan.controller else "")
+    endpoint.__module__ = owner.__module__
     endpoint.__doc__ = plan.function.__doc__
     signature = _keyword_only(plan.signature.parameters.values(), hidden, request_name)
     setattr(endpoint, _SIGNATURE, signature.replace(return_annotation=plan.signature.return_annotation))
