@@ -250,10 +250,8 @@ def test_after_answers_4xx_to_a_body_that_is_no_json(open_blog: Any, method: str
 
 @pytest.mark.parametrize(("step", "status"), [("before", 500), ("step1_lineside", 422), ("after", 422)])
 @pytest.mark.parametrize("body", [b'{"title": NaN, "body": "b"}', b'{"title": "\\ud800", "body": 7}'])
-def test_before_cannot_refuse_what_step_1_refuses(
-    open_blog: Any, step: str, status: int, body: bytes
-) -> None:
-    """FastAPI fails to write its 422; one line repairs the answer. When `before` fails here, FastAPI has, too."""
+def test_step_1_refuses_what_before_cannot(open_blog: Any, step: str, status: int, body: bytes) -> None:
+    """FastAPI fails to write its 422, and one line repairs that; when `before` fails, FastAPI has."""
     headers = BEN | {"Content-Type": "application/json"}
     with open_blog(step) as client:
         assert client.post("/posts", content=body, headers=headers).status_code == status
