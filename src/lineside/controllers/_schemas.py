@@ -15,6 +15,10 @@ _SECRET: Final = re.compile(r"password|passwd|secret|token|digest|hash|api_?key|
 _MAX_INTEGER: Final = 2**63 - 1
 
 
+# Infinity and NaN are no JSON, and the strings "Infinity" and "NaN" are no way around that.
+_INPUT: Final = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
 def fields_of(model: type[BaseModel], names: Iterable[str], *, option: str) -> dict[str, FieldInfo]:
     """Return the named fields of a model.
 
@@ -36,7 +40,7 @@ def input_schema(model: type[BaseModel], permit: Iterable[str]) -> type[BaseMode
     definitions: dict[str, Any] = {
         name: (_annotation(field), _default(field)) for name, field in fields.items()
     }
-    return create_model(f"{model.__name__}In", __config__=ConfigDict(extra="forbid"), **definitions)
+    return create_model(f"{model.__name__}In", __config__=_INPUT, **definitions)
 
 
 def patch_schema(schema: type[BaseModel], *, name: str) -> type[BaseModel]:
@@ -45,7 +49,7 @@ def patch_schema(schema: type[BaseModel], *, name: str) -> type[BaseModel]:
     definitions: dict[str, Any] = {
         field_name: (_annotation(field), None) for field_name, field in schema.model_fields.items()
     }
-    return create_model(name, __config__=ConfigDict(extra="forbid"), **definitions)
+    return create_model(name, __config__=_INPUT, **definitions)
 
 
 def output_schema(model: type[BaseModel], expose: Iterable[str] | None) -> type[BaseModel]:

@@ -35,6 +35,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Generic, cast
 
 from fastapi import Query
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
@@ -44,6 +45,7 @@ from typing_extensions import TypeVar
 from lineside.abilities import Ability
 from lineside.controllers._controller import Controller
 from lineside.controllers._marks import action, rescue_from
+from lineside.controllers._refused import answering_refused_values
 from lineside.controllers._schemas import input_schema, key_annotation, output_schema, patch_schema
 from lineside.controllers._signature import injections, type_arguments
 from lineside.exceptions import ConfigurationError, RecordNotFoundError
@@ -67,6 +69,8 @@ class Page(BaseModel):
 
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "No such record, or none you may read"}}
 _DENIED: dict[int | str, dict[str, Any]] = {403: {"description": "The ability does not grant this"}}
+# The driver does not say which value it is.
+_UNFIT = {"type": "value_out_of_range", "loc": ("body",), "msg": "A value does not fit the database"}
 
 
 class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT]):
@@ -129,9 +133,9 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT]):
 
     @action(responses={**_NOT_FOUND, **_DENIED})
     async def edit(self, id: KeyT) -> dict[str, Any]:  # noqa: A002 - the path parameter's name
-        """Give the values of a record that may be changed, for a form."""
-        record = await self.load(id, "update")
-        return {name: getattr(record, name) for name in self._inputs()}
+        """Give the values of a record that may be changed, for a form: those that `show` gives, too."""
+        shown: Any = self.shown(await self.load(id, "update"))
+        return {name: getattr(shown, name) for name in self._inputs() if name in shown.model_fields_set}
 
     @action(responses={**_NOT_FOUND, **_DENIED}, response_model_exclude_unset=True)
     async def update(self, id: KeyT, data: PatchT) -> OutT:  # noqa: A002 - the path parameter's name
@@ -161,9 +165,11 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT]):
             RecordNotFoundError: There is none, or none that may be read: the same answer.
             AccessDeniedError: It may be read, but not this.
         """
-        record = await self.session.get(self.model, key)
+        missing = RecordNotFoundError(self.model.__name__, key)
+        with answering_refused_values(missing):
+            record = await self.session.get(self.model, key)
         if record is None or self.ability.cannot("read", record):
-            raise RecordNotFoundError(self.model.__name__, key)
+            raise missing
         return self.ability.authorize(action_name, record)
 
     def build(self, values: dict[str, Any]) -> Any:
@@ -181,7 +187,8 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT]):
 
     async def _save(self, record: Any) -> None:
         self.session.add(record)
-        await self.session.flush()
+        with answering_refused_values(RequestValidationError([_UNFIT])):
+            await self.session.flush()
         await self.session.refresh(record)
 
     def _inputs(self) -> list[str]:
