@@ -24,7 +24,7 @@ from fastapi import APIRouter, FastAPI
 
 from lineside._lifespan import check_not_started
 from lineside.callbacks import adapted
-from lineside.config import Config
+from lineside.config import Config, ProductionCheckError
 from lineside.exceptions import ConfigurationError
 from lineside.instrumentation import Metrics, Notifier, log_request_ids
 from lineside.instrumentation.asgi import RequestContextMiddleware
@@ -105,6 +105,7 @@ class Lineside:
         }
         self._signer: Signer | None = None
         # Whatever the settings may have wrong is found first: an error leaves the app as it was.
+        self._refuse_debug_pages()
         debug = config.get_bool("app.debug", default=False)
         metrics_path = self._metrics_path()
         self.metrics = Metrics() if metrics_path else None
@@ -122,6 +123,11 @@ class Lineside:
         app.add_middleware(RequestContextMiddleware, **middleware)
         inner: Any = app.router.lifespan_context
         app.router.lifespan_context = lambda started: self._lifespan(inner(started))
+
+    def _refuse_debug_pages(self) -> None:
+        # Starlette shows the traceback to everybody then, whatever handlers there are.
+        if self.config.is_production and self.app.debug:
+            raise ProductionCheckError(["the app was made with debug=True; write FastAPI() without it"])
 
     def _metrics_path(self) -> str:
         path = self.config.get_str("metrics.path", "")
@@ -141,6 +147,7 @@ class Lineside:
     @asynccontextmanager
     async def _lifespan(self, inner: AbstractAsyncContextManager[Any]) -> AsyncGenerator[Any]:
         """Run the app's own lifespan inside ours: what it needs is there before, and until after."""
+        self._refuse_debug_pages()
         async with AsyncExitStack() as stack:
             stack.enter_context(log_request_ids())
             await self._run("before_start")
