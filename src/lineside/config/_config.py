@@ -19,7 +19,7 @@ from lineside.config._environment import checked_prefix, environment_name
 from lineside.config._errors import ConfigReloadError, ProductionCheckError
 from lineside.config._files import watching_files
 from lineside.config._layers import Loaded, read_layers
-from lineside.config._nodes import Branch, Node, Origin, merge, node_from
+from lineside.config._nodes import Branch, Origin, merge, nested, node_from
 from lineside.config._reader import Reader
 from lineside.config._snapshot import ConfigMap, Snapshot
 from lineside.config._watching import Notifier, Watch, Watcher
@@ -173,13 +173,9 @@ class Config(Reader):
         """
         if not all(key.split(".")):
             raise ConfigurationError(f"{key!r} is not a dotted key; write for instance 'app.debug'")
-        node: Node = node_from(value, origin=_IN_CODE, key=key)
-        for name in reversed(key.split(".")):
-            node = Branch({name: node}, _IN_CODE)
+        override = nested(key.split("."), node_from(value, origin=_IN_CODE, key=key))
         with self._lock:
-            overrides = merge(self._overrides, node)
-            if isinstance(overrides, Branch):
-                self._swap(self._loaded, overrides)
+            self._swap(self._loaded, merge(self._overrides, override))
         self._notifier.deliver()
 
     def reload(self) -> tuple[str, ...]:

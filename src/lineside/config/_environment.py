@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from lineside.config._nodes import Branch, Node, Origin, child_of, join, merge, node_from
+from lineside.config._nodes import Branch, Node, Origin, child_of, merge, nested, node_from
 from lineside.config._typing import typed
 from lineside.exceptions import ConfigurationError
 
@@ -73,7 +73,7 @@ def variables_layer(environ: Mapping[str, str], *, prefix: str) -> Branch:
             where another sets a key below it.
     """
     start = f"{prefix}_"
-    tree: Node = Branch({}, Origin("variable", f"{start}*"))
+    tree = Branch({}, Origin("variable", f"{start}*"))
     names = [name for name in environ if name.startswith(start) and name != f"{prefix}_ENV"]
     for name in sorted(names, key=lambda name: (name.count("__"), name)):
         segments = name.removeprefix(start).lower().split("__")
@@ -81,8 +81,9 @@ def variables_layer(environ: Mapping[str, str], *, prefix: str) -> Branch:
         if not all(segments) or any(segment.startswith("_") for segment in segments):
             raise ConfigurationError(f"the variable {name} has an empty part; write {start}SECTION__KEY")
         _check_free(tree, segments, name)
-        tree = merge(tree, _nested(segments, environ[name], Origin("variable", name)))
-    return tree if isinstance(tree, Branch) else Branch({}, tree.origin)
+        value = _typed(environ[name], Origin("variable", name), key=".".join(segments))
+        tree = merge(tree, nested(segments, value))
+    return tree
 
 
 def _check_free(tree: Node, segments: list[str], name: str) -> None:
@@ -95,13 +96,7 @@ def _check_free(tree: Node, segments: list[str], name: str) -> None:
         node = child_of(node, segment, fold=True)
 
 
-def _nested(segments: list[str], text: str, origin: Origin) -> Node:
-    key = ""
-    for segment in segments:
-        key = join(key, segment)
+def _typed(text: str, origin: Origin, *, key: str) -> Node:
     value = typed(text)
     node = node_from(value, origin=origin, key=key)
-    node = replace(node, text=value if isinstance(value, str) else text)
-    for segment in reversed(segments):
-        node = Branch({segment: node}, origin)
-    return node
+    return replace(node, text=value if isinstance(value, str) else text)

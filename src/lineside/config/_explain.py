@@ -62,11 +62,7 @@ def explain(snapshot: Snapshot, key: str) -> Explanation:
 
 def _set_by(snapshot: Snapshot, key: str, node: Node) -> SetBy:
     variables = node.variables if isinstance(node, Leaf) else ()
-    return SetBy(_source(node), node.origin.line, _masked(snapshot, key, node), variables)
-
-
-def _source(node: Node) -> str:
-    return f"environment variable {node.origin.name}" if node.origin.kind == "variable" else node.origin.name
+    return SetBy(node.origin.source, node.origin.line, _masked(snapshot, key, node), variables)
 
 
 def _masked(snapshot: Snapshot, key: str, node: Node) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast, overload
 
 from pydantic import SecretStr
 
@@ -29,10 +29,13 @@ class Origin:
     name: str
     line: int | None = None
 
+    @property
+    def source(self) -> str:
+        """The file, the variable or the defaults, without a line."""
+        return f"environment variable {self.name}" if self.kind == "variable" else self.name
+
     def __str__(self) -> str:
-        if self.kind == "variable":
-            return f"environment variable {self.name}"
-        return self.name if self.line is None else f"{self.name}:{self.line}"
+        return self.source if self.line is None else f"{self.source}:{self.line}"
 
 
 # No generated repr below: these hold secrets in the clear.
@@ -133,6 +136,13 @@ def join(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
 
 
+def nested(names: Sequence[str], node: Node) -> Branch:
+    """Return maps inside each other, one for each name, with the node in the innermost."""
+    for name in reversed(names[1:]):
+        node = Branch({name: node}, node.origin)
+    return Branch({names[0]: node}, node.origin)
+
+
 def child_of(node: Node | None, name: str, *, fold: bool = False) -> Node | None:
     """Find one step of a dotted key.
 
@@ -162,6 +172,10 @@ def _spelling(children: Mapping[str, Node], name: str) -> str:
     return next((known for known in children if _folded(known) == _folded(name)), name)
 
 
+@overload
+def merge(low: Node | None, high: Branch, *, key: str = "") -> Branch: ...
+@overload
+def merge(low: Node | None, high: Node, *, key: str = "") -> Node: ...
 def merge(low: Node | None, high: Node, *, key: str = "") -> Node:
     """Lay one layer over another: maps merge deeply, everything else replaces.
 

@@ -52,7 +52,7 @@ class Snapshot:
         self.layers: tuple[Branch, ...] = tuple(layers)
         self.files: tuple[str, ...] = tuple(files)
         self.nodes: dict[str, Node] = {}
-        root: Node = Branch({}, Origin("default", "no layer"))
+        root = Branch({}, Origin("default", "no layer"))
         for layer in self.layers:
             root = merge(root, layer)
         self._index(root, "")
