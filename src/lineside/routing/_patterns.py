@@ -220,6 +220,9 @@ class _Automaton:
         self._atoms: list[re.Pattern[str]] = []
         self._follow: list[int] = []
         whole = self._build(node)
+        self._places: dict[re.Pattern[str], int] = {}
+        for index, atom in enumerate(self._atoms):
+            self._places[atom] = self._places.get(atom, 0) | 1 << index
         self._end = 1 << len(self._atoms)
         self._link(whole.last, self._end)
         self._start = whole.first | (self._end if whole.nullable else 0)
@@ -241,7 +244,8 @@ class _Automaton:
         return bool(states & self._end)
 
     def _mask_of(self, char: str) -> int:
-        return sum(1 << index for index, atom in enumerate(self._atoms) if atom.fullmatch(char))
+        # Counts are written out as copies of the same few atoms: each of them is asked once.
+        return sum(bits for atom, bits in self._places.items() if atom.fullmatch(char))
 
     def _step_from(self, states: int, char: str) -> int:
         hits, after = states & self._mask(char), 0

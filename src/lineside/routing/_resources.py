@@ -70,7 +70,8 @@ class Resources:
             shallow: Give members short paths, ``/comments/{id}`` (as Rails' ``shallow: true``).
             options: As of `resources`.
         """
-        members = self._outer if shallow else self._below
+        # A short path leaves the parent's path out, not what a request to the parent must be like.
+        members = self._outer.within(requirements=self._below.requirements) if shallow else self._below
         return _route_plural(self._below, members, self._outer, name, controller, options)
 
     def resource(
