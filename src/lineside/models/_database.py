@@ -40,7 +40,7 @@ class Database:
 
     Args:
         url: ``sqlite:///file``, ``sqlite://`` (in memory) or ``postgresql://user@host/name``.
-        echo: Log every statement.
+        echo: Log every statement with its values, and show the values in errors; for development.
         connect_timeout_seconds: How long PostgreSQL may take to accept a connection.
         command_timeout_seconds: How long PostgreSQL may take for one statement.
 
@@ -105,14 +105,14 @@ class Database:
             await engine.dispose()
 
     def _make_engine(self) -> AsyncEngine:
+        # Errors carry their statement into logs: without the values, which may be anybody's secrets.
+        options: dict[str, Any] = {"echo": self._echo, "hide_parameters": not self._echo}
         if self._url.get_backend_name() == "postgresql":
             # pool_pre_ping: a restarted server costs no request.
-            return create_async_engine(
-                self._url, echo=self._echo, pool_pre_ping=True, connect_args=self._timeouts
-            )
+            return create_async_engine(self._url, pool_pre_ping=True, connect_args=self._timeouts, **options)
         # A database in memory lives as long as its one connection.
         pool: dict[str, Any] = {} if self._url.database else {"poolclass": StaticPool}
-        engine = create_async_engine(self._url, echo=self._echo, **pool)
+        engine = create_async_engine(self._url, **options, **pool)
         event.listen(engine.sync_engine, "connect", _configure_sqlite)
         return engine
 
