@@ -24,9 +24,7 @@ _ODD = re.compile(
     r"[\x00-\x1f\x7f\\:%~]|[\u2215\u2044\u29f8\uff0f\uff3c\u29f5\u2216\ufe68\u2024\u2025\u2026\uff0e]"
 )
 # What a browser may run in our origin when it is shown and not saved.
-_ACTIVE: Final = frozenset(
-    {"text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml", "text/javascript"}
-)
+_ACTIVE: Final = frozenset({"text/html", "text/xml", "application/xml", "text/xsl", "text/javascript"})
 _FALLBACK_NAME: Final = "download"
 
 
@@ -94,7 +92,9 @@ def _headers(disposition: Disposition, filename: str, media_type: str) -> dict[s
         # Without it a browser may guess a type that runs.
         "X-Content-Type-Options": "nosniff",
     }
-    if disposition == "inline" and media_type.split(";")[0].strip().lower() in _ACTIVE:
+    kind = media_type.split(";")[0].strip().lower()
+    # Whatever ends in +xml may hold scripts in the namespace of XHTML or SVG (WHATWG MIME, "XML MIME type").
+    if disposition == "inline" and (kind in _ACTIVE or kind.endswith("+xml")):
         headers["Content-Security-Policy"] = "sandbox"
     return headers
 
