@@ -175,3 +175,11 @@ def test_a_secret_is_wrapped(files: Any) -> None:
     secret = files.load(environ={"LINESIDE_APP__SECRET_KEY": "0123456789"}).get_secret("app.secret_key")
     assert secret == Secret("0123456789")
     assert repr(secret) == "Secret('***')"
+
+
+def test_a_secret_that_equals_its_default_is_wrapped() -> None:
+    """A value that is the very string given as the default still comes back masked."""
+    value = "from-the-file"
+    config = Config.from_dict({"app": {"secret_key": value}})
+    assert config.get_secret("app.secret_key", value) == Secret(value)
+    assert config.get_secret("app.other_key", value) is value

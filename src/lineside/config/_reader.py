@@ -100,14 +100,8 @@ class Reader:
     def get_str(self, key: str, default: D) -> str | D: ...
     def get_str(self, key: str, default: object = MISSING) -> Any:
         """Return the text as it was written: ``1.10`` stays ``1.10``."""
-        state = self._state
-        value = self._present(state, key, default)
-        if value is MISSING:
-            return default
-        text = _text(state, key, value)
-        if text is None:
-            raise self._wrong(state, key, "a string")
-        return text
+        text = self._string(key, default)
+        return default if text is MISSING else text
 
     @overload
     def get_secret(self, key: str) -> Secret: ...
@@ -115,8 +109,8 @@ class Reader:
     def get_secret(self, key: str, default: D) -> Secret | D: ...
     def get_secret(self, key: str, default: object = MISSING) -> Any:
         """Return a string as a `Secret`, which shows itself as ``***``."""
-        text = self.get_str(key, default)
-        return Secret(text) if isinstance(text, str) and text is not default else text
+        text = self._string(key, default)
+        return default if text is MISSING else Secret(text)
 
     @overload
     def get_list(self, key: str) -> list[Any]: ...
@@ -182,6 +176,14 @@ class Reader:
         if default is MISSING:
             raise self._missing(state, key)
         return MISSING
+
+    def _string(self, key: str, default: object) -> str | _Missing:
+        state = self._state
+        value = self._present(state, key, default)
+        text = MISSING if value is MISSING else _text(state, key, value)
+        if text is None:
+            raise self._wrong(state, key, "a string")
+        return text
 
     def _converted(self, key: str, default: object, convert: Callable[[object], T], expected: str) -> Any:
         state = self._state
