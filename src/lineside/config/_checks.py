@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 
 from lineside.config._reader import Reader
 from lineside.exceptions import ConfigurationError
+from lineside.signing import MIN_SECRET_BYTES
 
 Check = Callable[[Reader], str | None]
 """A check: None when all is well, else one sentence that names what to set."""
 
-MIN_SECRET_BYTES = 32
 _TALKATIVE = {"debug", "trace", "notset", "all"}
 
 
