@@ -19,7 +19,8 @@ A refusal raised anywhere behind the dependency answers 403 with its reason, whe
 has any handler of ours.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any, Final, get_origin
 
 from fastapi import Depends, HTTPException, WebSocketException, params
@@ -69,12 +70,8 @@ def ability_for(
         made = Ability(current, define, roles=roles, role_of=role_of)
         connection.state.lineside_ability = made
         try:
-            yield made
-        except (AccessDeniedError, RecordNotFoundError) as error:
-            answer = _answer(connection, error, hide=hide)
-            if answer is error:
-                raise
-            raise answer from error
+            with _answering(connection, hide=hide):
+                yield made
         finally:
             if ledger is not None:
                 ledger.record(_action_name(connection), asked=made.asked)
@@ -125,7 +122,7 @@ def authorize(
     async def authorized(
         connection: HTTPConnection, current: Any = current_ability, loaded: Any = load
     ) -> Any:
-        with _Answering(connection, hide=hide):
+        with _answering(connection, hide=hide):
             return current.authorize(action, loaded)
 
     return authorized
@@ -148,26 +145,22 @@ def authorize_any(
     current_ability = _dependency(ability, argument="ability")
 
     async def authorized(connection: HTTPConnection, current: Any = current_ability) -> None:
-        with _Answering(connection, hide=hide):
+        with _answering(connection, hide=hide):
             current.authorize_any(action, model)
 
     return authorized
 
 
-class _Answering:
+@contextmanager
+def _answering(connection: HTTPConnection, *, hide: bool) -> Generator[None]:
     """Turn a refusal into what the connection's app can answer."""
-
-    def __init__(self, connection: HTTPConnection, *, hide: bool) -> None:
-        self._connection = connection
-        self._hide = hide
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, AccessDeniedError):
-            answer = _answer(self._connection, error, hide=self._hide)
-            if answer is not error:
-                raise answer from error
+    try:
+        yield
+    except (AccessDeniedError, RecordNotFoundError) as error:
+        answer = _answer(connection, error, hide=hide)
+        if answer is error:
+            raise
+        raise answer from error
 
 
 async def _guest() -> None:
