@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from lineside.controllers import Controller
+from lineside.controllers import Controller, action
 from lineside.exceptions import RoutingError
 from lineside.routing import namespace, path_for, resource, resources, route_list
 
@@ -285,3 +285,22 @@ def test_routes_are_flat_on_the_app() -> None:
     before = len(app.routes)
     resources(app, "posts", All).resources("comments", All)
     assert len(app.routes) == before + 16
+
+
+def test_an_operation_id_of_ones_own_stays_unique_over_methods() -> None:
+    """PUT and PATCH reach one action, and a function may have several methods."""
+
+    class Named(Controller):
+        @action(operation_id="changeIt")
+        async def update(self, id: str) -> str:
+            return id
+
+    app = FastAPI()
+    resources(app, "posts", Named)
+
+    @namespace(app, "admin").route("/both", methods=["GET", "POST"], operation_id="doBoth")
+    async def both() -> None: ...
+
+    operations = [found for path in app.openapi()["paths"].values() for found in path.values()]
+    ids = sorted(operation["operationId"] for operation in operations)
+    assert ids == ["changeIt", "changeIt_put", "doBoth", "doBoth_post"]

@@ -259,6 +259,9 @@ def _register(
         scope = short if line.on_member else home
         options: dict[str, Any] = {"summary": f"{line.action.replace('_', ' ').capitalize()} {line.name}"}
         options |= getattr(getattr(controller, line.action), OPTIONS, {})
+        if "operation_id" in options:
+            # An id of the user's own is one action's; the second method of it needs another.
+            options["operation_id"] += line.operation.removeprefix(line.action)
         planned = plan(controller, line.action, guards=scope.guards)
         if line.action == "create" and planned.signature.return_annotation is not None:
             options.setdefault("status_code", 201)

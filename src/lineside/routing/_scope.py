@@ -115,9 +115,12 @@ class RouteScope:
         def register(function: _Function) -> _Function:
             known = name or function.__name__
             for method in methods:
-                operation = known if method == methods[0] else f"{known}_{method.lower()}"
+                suffix = "" if method == methods[0] else f"_{method.lower()}"
+                own = options.copy()
+                if "operation_id" in own:
+                    own["operation_id"] += suffix
                 plan = plan_function(function, guards=self.guards)
-                self.add(path, plan, methods=[method], name=known, operation=operation, options=options)
+                self.add(path, plan, methods=[method], name=known, operation=known + suffix, options=own)
             return function
 
         return register
