@@ -252,7 +252,7 @@ def test_the_ledger_names_routes_that_never_asked() -> None:
     client = TestClient(app)
     client.get("/asks")
     client.get("/forgets")
-    (name,) = ledger.unauthorised()
+    (name,) = ledger.unauthorized()
     assert name.endswith("forgets")
 
 

@@ -11,7 +11,7 @@ def test_an_action_that_never_asked_is_named() -> None:
     ledger.record("PostsController.show", asked=False)
     ledger.record("PostsController.update", asked=False)
     ledger.record("AboutController.show", asked=False)
-    assert ledger.unauthorised() == ["AboutController.show", "PostsController.update"]
+    assert ledger.unauthorized() == ["AboutController.show", "PostsController.update"]
     assert ledger.report().splitlines() == [
         "2 of 3 actions that ran never asked an ability:",
         "  AboutController.show",
@@ -31,6 +31,6 @@ def test_the_ledger_is_bounded() -> None:
     ledger = AuthorizationLedger(max_actions=1)
     for name in ("a", "b", "c"):
         ledger.record(name, asked=False)
-    assert ledger.unauthorised() == ["a"]
+    assert ledger.unauthorized() == ["a"]
     assert ledger.left_out == 2
     assert "2 runs of further actions" in ledger.report()

@@ -48,7 +48,7 @@ def test_actions_that_never_asked_are_named() -> None:
     with pytest.raises(AssertionError, match="forgets") as caught:
         assert_all_authorized(ledger)
     assert "1 of 2 actions" in str(caught.value)
-    assert_all_authorized(ledger, except_=ledger.unauthorised())
+    assert_all_authorized(ledger, except_=ledger.unauthorized())
 
 
 def test_actions_of_an_app_that_nobody_ran_are_named_too() -> None:

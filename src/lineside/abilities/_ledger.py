@@ -43,13 +43,13 @@ class AuthorizationLedger:
         """
         self.record(action_name, asked=False)
 
-    def unauthorised(self) -> list[str]:
+    def unauthorized(self) -> list[str]:
         """Return the sorted names of actions that ran, or were expected, and never asked anything."""
         return sorted(name for name, asked in self._asked.items() if not asked)
 
     def report(self) -> str:
         """Return the report as text for a terminal or a log."""
-        forgotten = self.unauthorised()
+        forgotten = self.unauthorized()
         if not forgotten:
             lines = [f"all {len(self._asked)} actions that ran asked an ability"]
         else:

@@ -27,7 +27,7 @@ def assert_all_authorized(
     """
     for name in [] if app is None else _routed_actions(app):
         ledger.expect(name)
-    forgotten = [name for name in ledger.unauthorised() if name not in except_]
+    forgotten = [name for name in ledger.unauthorized() if name not in except_]
     if forgotten:
         raise AssertionError(f"never authorized: {', '.join(forgotten)}\n{ledger.report()}")
 
