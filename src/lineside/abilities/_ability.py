@@ -173,7 +173,10 @@ class Ability:
         self._refuse_named(action, "accessible_by")
         subject = mapped_subject(model)
         if subject is None:
-            raise ConfigurationError(f"{subject_name(model)} is not mapped by SQLAlchemy, so it has no query")
+            raise ConfigurationError(
+                f"{subject_name(model)} is not mapped by SQLAlchemy, so it has no query;"
+                f" ask can({action!r}, ...) about each object"
+            )
         from lineside.abilities._filters import filter_of
 
         return filter_of(self._about_class(action, model), subject)
@@ -278,7 +281,9 @@ class Ability:
         named = self._named.get(action)
         if named is not None:
             if attribute is not None:
-                raise ConfigurationError(f"{action!r} is a named ability and has no attributes")
+                raise ConfigurationError(
+                    f"{action!r} is a named ability and has no attributes; leave out attribute="
+                )
             return named.allows(self.user, subject), named
         if isinstance(subject, type):
             # A rule's conditions would be ignored without a word: CanCanCan's best-known trap.

@@ -42,7 +42,7 @@ def checked_names(attributes: Iterable[str]) -> frozenset[str]:
     return frozenset(attributes)
 
 
-def listed(subjects: Any) -> tuple[type | str, ...]:
+def subjects_of(subjects: Any) -> tuple[type | str, ...]:
     """Return several subjects as a tuple; an object in their place gets its message later."""
     # Not any iterable: a pydantic object is one, and would be taken for its fields.
     return tuple(subjects) if isinstance(subjects, COLLECTIONS) else (subjects,)
@@ -52,7 +52,7 @@ def check_subject(subject: object) -> None:
     """Raise for an object, and for a string that was meant as a class."""
     if not isinstance(subject, str) or not subject:
         raise ConfigurationError(
-            f"a rule is about a class or a name, not about a {type(subject).__name__} object"
+            f"a rule is about a class or a name, not about a {type(subject).__name__} object; pass its class"
         )
     if subject[0].isupper():
         # It would never match an object of the class, and a cannot would silently take nothing away.

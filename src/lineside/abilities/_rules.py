@@ -13,9 +13,9 @@ from lineside.abilities._checks import (
     checked_actions,
     checked_names,
     compiled,
-    listed,
     mapped_subject,
     refuse_async,
+    subjects_of,
 )
 from lineside.abilities._roles import RoleOf, role_names, warn_unknown_role
 from lineside.abilities._rule import MANAGE, NamedAbility, Rule, Test, place_of
@@ -210,7 +210,9 @@ class Rules:
         # This runs for every rule of every request: what most rules do not need is not called.
         verbs = (actions,) if actions and isinstance(actions, str) else checked_actions(actions)
         limited = None if attributes is None else checked_names(attributes)
-        several: Sequence[type | str] = (subjects,) if isinstance(subjects, (type, str)) else listed(subjects)
+        several: Sequence[type | str] = (
+            (subjects,) if isinstance(subjects, (type, str)) else subjects_of(subjects)
+        )
         for subject in several:
             if not isinstance(subject, type):
                 check_subject(subject)
