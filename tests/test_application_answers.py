@@ -127,7 +127,15 @@ class TestSettings:
         assert lineside.environment == "development"
         assert lineside.config.is_development
         assert isinstance(lineside.logger, logging.Logger)
-        assert (lineside.database, lineside.metrics) == (None, None)
+
+    @pytest.mark.parametrize(
+        ("part", "variable"),
+        [("database", "LINESIDE_DATABASE__URL"), ("metrics", "LINESIDE_METRICS__PATH")],
+    )
+    def test_a_part_that_is_not_set_says_how_to_set_it(self, part: str, variable: str) -> None:
+        """Asking for it is an error that names the variable, not None to stumble over later."""
+        with pytest.raises(ConfigurationError, match=variable):
+            getattr(Lineside(make_app(), {}), part)
 
     def test_settings_are_loaded_when_none_are_given(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -141,7 +149,7 @@ class TestSettings:
         lineside = Lineside(make_app())
         assert lineside.config.get_str("name") == "from file"
         assert lineside.config.get_str("colour") == "red"
-        assert lineside.database is not None
+        assert repr(lineside.database) == "Database('sqlite+aiosqlite://')"
 
     @pytest.mark.parametrize(
         ("settings", "variable"),

@@ -178,7 +178,6 @@ class TestLifespan:
         lineside = self.hooked(app, happened, database={"url": url})
         async with lineside.started():
             assert happened == ["before_start", "after_start"]
-            assert lineside.database is not None
             async with lineside.database.session() as session:
                 assert (await session.connection()).dialect.name == "sqlite"
         assert happened[-1] == "after_stop"

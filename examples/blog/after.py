@@ -205,7 +205,6 @@ def create_app(database_url: str | None = None) -> FastAPI:
     app = FastAPI(title="The blog")
     blog = Lineside(app, config)
     database = blog.database
-    assert database is not None, "config.yml has a database.url"
     # `before` opens its sessions here; these commit when the request has succeeded.
     app.state.sessions = database.session
 

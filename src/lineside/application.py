@@ -41,6 +41,7 @@ Hook = Callable[[], Awaitable[None]] | Callable[[], None]
 """What `Lineside.before_start` and its siblings take."""
 
 _Hook = TypeVar("_Hook", bound=Hook)
+_Part = TypeVar("_Part")
 _Moment = Literal["before_start", "after_start", "before_stop", "after_stop"]
 _STATE = "lineside"
 
@@ -61,8 +62,6 @@ class Lineside:
         app: The FastAPI app.
         config: The settings.
         notifier: Where this app's events are published.
-        database: The database, when ``database.url`` is set.
-        metrics: The metrics, when ``metrics.path`` is set.
         logger: A logger for the app's own lines.
 
     Raises:
@@ -73,8 +72,6 @@ class Lineside:
     app: FastAPI
     config: Config
     notifier: Notifier
-    database: "Database | None"
-    metrics: Metrics | None
     logger: logging.Logger
 
     def __new__(cls, app: FastAPI, settings: Config | Mapping[str, Any] | None = None) -> "Lineside":
@@ -108,17 +105,17 @@ class Lineside:
         self._refuse_debug_pages()
         debug = config.get_bool("app.debug", default=False)
         metrics_path = self._metrics_path()
-        self.metrics = Metrics() if metrics_path else None
+        self._metrics = Metrics() if metrics_path else None
         middleware: dict[str, Any] = {
             "notifier": self.notifier,
-            "metrics": self.metrics,
+            "metrics": self._metrics,
             "allowed_hosts": config.get_list("app.allowed_hosts", []) or None,
         }
         # Starlette makes the middleware with the first request, which is late to refuse a host pattern.
         RequestContextMiddleware(app.router, **middleware)
-        self.database = self._install_database()
-        if self.metrics is not None:
-            app.include_router(metrics_router(self.metrics, path=metrics_path))
+        self._database = self._install_database()
+        if self._metrics is not None:
+            app.include_router(metrics_router(self._metrics, path=metrics_path))
         install_error_handlers(app, debug=debug)
         app.add_middleware(RequestContextMiddleware, **middleware)
         inner: Any = app.router.lifespan_context
@@ -189,6 +186,24 @@ class Lineside:
         return self.config.environment
 
     @property
+    def database(self) -> "Database":
+        """The app's database.
+
+        Raises:
+            ConfigurationError: ``database.url`` is not set.
+        """
+        return _asked_for(self._database, "database.url", "sqlite:///app.sqlite3", self.config)
+
+    @property
+    def metrics(self) -> Metrics:
+        """The app's metrics (as Gor's ``app.Metrics()``).
+
+        Raises:
+            ConfigurationError: ``metrics.path`` is not set.
+        """
+        return _asked_for(self._metrics, "metrics.path", "/metrics", self.config)
+
+    @property
     def signer(self) -> Signer:
         """Signs and verifies values with ``app.secret_key``; ``app.old_secret_keys`` still verify.
 
@@ -240,3 +255,11 @@ def _config(settings: object) -> Config:
         )
     # The variable that names the environment counts here too: in production a mapping is checked.
     return Config.from_dict(settings, environment=os.environ.get("LINESIDE_ENV") or "test")
+
+
+def _asked_for(part: _Part | None, key: str, example: str, config: Config) -> _Part:
+    if part is None:
+        raise ConfigurationError(
+            f"{key!r} is not set; set {config.variable(key)}, for instance to {example!r}"
+        )
+    return part
