@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from lineside.models import Database
 
@@ -30,3 +30,13 @@ async def test_an_error_of_the_database_shows_no_values(database_url: str) -> No
 async def test_echo_shows_them_for_development(database_url: str) -> None:
     """Whoever asks for every statement gets the values as well."""
     assert "planted-secret" in await failing(Database(database_url, echo=True))
+
+
+async def test_a_session_takes_no_connection_after_its_block(database_url: str) -> None:
+    """A stream that goes on using it would keep one per request, until the pool is empty."""
+    database = Database(database_url)
+    async with database.session() as session:
+        await (await session.connection()).execute(text("SELECT 1"))
+    with pytest.raises(InvalidRequestError, match="closed"):
+        await session.connection()
+    await database.dispose()

@@ -77,11 +77,13 @@ class Database:
         """Open a session that commits at the end, or rolls back when its block raises.
 
         Yields:
-            A session of SQLModel; it takes a connection with its first query.
+            A session of SQLModel; it takes a connection with its first query, and none after the block.
         """
         # Attributes stay readable after the commit: expiring them would mean I/O at attribute access.
+        # Closed is closed: a query after the block, in a stream for instance, would take a connection
+        # that nobody gives back.
         make: Callable[[], AsyncSession] = async_sessionmaker(
-            self.engine, class_=AsyncSession, expire_on_commit=False
+            self.engine, class_=AsyncSession, expire_on_commit=False, close_resets_only=False
         )
         async with make() as session:
             yield session
