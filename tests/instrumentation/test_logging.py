@@ -235,6 +235,7 @@ def test_a_known_secret_is_masked_in_tracebacks(logger: logging.Logger) -> None:
         "secret_key_base=hunter2x",
         "SECRET_ACCESS_KEY=hunter2x",
         "private_key='hunter2x y hunter2x'",
+        "encryption_key=hunter2x auth-key=hunter2x",
         "GET /reset?token=hunter2x HTTP/1.1",
         "access_token=hunter2x;",
         "Authorization: Bearer hunter2x",

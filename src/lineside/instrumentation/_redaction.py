@@ -16,7 +16,7 @@ _MAX_ITEMS: Final = 100
 _MIN_SECRET_CHARS: Final = 4
 
 _WORDS: Final = (
-    r"secret|password|passphrase|passwd|pwd|token|api[-_]?key|access[-_]?key|private[-_]?key|signing[-_]?key"
+    r"secret|password|passphrase|passwd|pwd|token|(?:api|private|access|auth|signing|encryption)[-_]?key"
     r"|credential|authorization|cookie|dsn|session[-_]?id|csrf"
 )
 # One of these is in every text that the patterns below could find something in: a quick look
