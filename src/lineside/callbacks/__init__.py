@@ -3,14 +3,20 @@
 A concept marks methods with `declare`, collects the marks of a class with `Callbacks.of`, and runs
 them around a piece of work. Names and order are those of Rails' ``ActiveSupport::Callbacks``:
 
+    import asyncio
+
     from lineside.callbacks import Callbacks, declare, run_callbacks
 
     class Order:
         @declare("before")
-        async def check_stock(self): ...
+        async def check_stock(self) -> str | None:
+            return "sold out"
 
-    callbacks = Callbacks.of(Order).applying_to("ship", Order)
-    # result = await run_callbacks(callbacks, order, order.ship)
+        async def ship(self) -> str:
+            return "shipped"
+
+    order, callbacks = Order(), Callbacks.of(Order).applying_to("ship", Order)
+    assert asyncio.run(run_callbacks(callbacks, order, order.ship)) == "sold out"
 
 - ``before`` callbacks and the first halves of ``around`` run in the order of declaration, those of
   base classes first. ``after`` callbacks and second halves run in the reverse order.

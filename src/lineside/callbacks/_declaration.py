@@ -111,7 +111,7 @@ class Skip:
         cls, kind: Kind, name: str, *, only: Iterable[str] | None = None, except_: Iterable[str] = ()
     ) -> Self:
         """Make one from filters as users write them."""
-        return cls(kind, name, names(only), names(except_) or frozenset())
+        return cls(kind, name, _names(only), _names(except_) or frozenset())
 
 
 def declare(
@@ -135,7 +135,7 @@ def declare(
 
     def mark(function: _Function) -> _Function:
         callback = Callback(
-            kind, function.__name__, None, names(only), names(except_) or frozenset(), options
+            kind, function.__name__, None, _names(only), _names(except_) or frozenset(), options
         )
         setattr(function, _MARKS, (*getattr(function, _MARKS, ()), callback))
         return function
@@ -148,7 +148,7 @@ def _marks(member: object) -> tuple[Callback, ...]:
     return getattr(member, _MARKS, ()) if inspect.isfunction(member) else ()
 
 
-def names(given: Iterable[str] | None) -> frozenset[str] | None:
+def _names(given: Iterable[str] | None) -> frozenset[str] | None:
     """Return a filter as a set; one name may stand without a list."""
     if isinstance(given, str):
         return frozenset({given})
