@@ -364,7 +364,7 @@ def test_installing_after_start_is_refused() -> None:
     """Starlette has read the handlers by then: silence would lose them."""
     app = routes(FastAPI())
     TestClient(app).get("/nowhere")
-    with pytest.raises(ConfigurationError, match="before the app serves"):
+    with pytest.raises(ConfigurationError, match="after the app's first request"):
         install_error_handlers(app)
 
 

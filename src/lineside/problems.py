@@ -29,8 +29,8 @@ from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketState
 
 from lineside._accept import quality
+from lineside._lifespan import check_not_started
 from lineside.exceptions import (
-    ConfigurationError,
     InvalidJSONError,
     LinesideError,
     NotAcceptableError,
@@ -55,7 +55,7 @@ PROBLEM_JSON: Final = "application/problem+json"
 ErrorHandler = Callable[[Request, Any], Awaitable[Response]]
 """What FastAPI keeps in ``app.exception_handlers``."""
 
-_log = logging.getLogger("lineside.problems")
+_logger = logging.getLogger("lineside.problems")
 
 # The data of an error that a client can act on, as extension members (RFC 9457 section 3.2).
 _MEMBERS: Final[Mapping[type[Exception], tuple[str, ...]]] = {
@@ -209,17 +209,17 @@ def _json(
         )
 
 
-def has_handler(conn: HTTPConnection, error: Exception) -> bool:
+def has_handler(connection: HTTPConnection, error: Exception) -> bool:
     """Tell whether the app that serves this connection has a handler for this error.
 
     Args:
-        conn: The request or WebSocket.
+        connection: The request or WebSocket.
         error: The error about to be raised.
 
     Returns:
         True when a handler is installed for its class or a base of it.
     """
-    handlers, statuses = conn.scope.get("starlette.exception_handlers", ({}, {}))
+    handlers, statuses = connection.scope.get("starlette.exception_handlers", ({}, {}))
     if isinstance(error, StarletteHTTPException) and error.status_code in statuses:
         return True
     return any(kind in handlers for kind in type(error).__mro__)
@@ -280,7 +280,7 @@ def error_handlers(*, debug: bool = False) -> dict[type[Exception], ErrorHandler
     async def lineside_error(request: Request, error: LinesideError) -> Response | None:
         response = problem_response(request, error, debug=debug)
         if response.status_code >= 500:
-            _log.error("%s: %s", type(error).__name__, error, exc_info=error)
+            _logger.error("%s: %s", type(error).__name__, error, exc_info=error)
         if isinstance(request, WebSocket):
             await _end_websocket(request, error, response)
             return None
@@ -327,8 +327,7 @@ def install_error_handlers(app: FastAPI, *, debug: bool = False) -> None:
     Raises:
         ConfigurationError: The app has started; its handlers can no longer change.
     """
-    if app.middleware_stack is not None:
-        raise ConfigurationError("call install_error_handlers(app) before the app serves its first request")
+    check_not_started(app, "install_error_handlers()")
     defaults = (http_exception_handler, request_validation_exception_handler)
     handlers: dict[type[Exception], ErrorHandler] = {
         **error_handlers(debug=debug),
