@@ -11,7 +11,7 @@ from lineside.exceptions import ConfigurationError
 RoleOf = Callable[[Any], str | Iterable[str] | None]
 """Reads the role names of a user."""
 
-_log = logging.getLogger("lineside.abilities")
+_logger = logging.getLogger("lineside.abilities")
 
 
 def role_names(user: object, role_of: RoleOf | None) -> frozenset[str]:
@@ -56,6 +56,6 @@ def _name(role: object) -> str:
 @lru_cache(maxsize=256)
 def warn_unknown_role(role: str, known: frozenset[str]) -> None:
     """Log a role that has no rules. The cache makes it once per role, and bounds what is kept."""
-    _log.warning(
+    _logger.warning(
         "the role %.64r has no rules and grants nothing; known roles: %s", role, ", ".join(sorted(known))
     )

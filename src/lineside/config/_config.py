@@ -25,7 +25,7 @@ from lineside.config._snapshot import ConfigMap, Snapshot
 from lineside.config._watching import Notifier, Watch, Watcher
 from lineside.exceptions import ConfigurationError
 
-logger = logging.getLogger("lineside.config")
+_logger = logging.getLogger("lineside.config")
 
 _IN_CODE = Origin("code", "set()")
 
@@ -262,12 +262,12 @@ class Config(Reader):
         try:
             changed = await asyncio.to_thread(self._load_again)
         except Exception as error:  # noqa: BLE001 - a validator of the user's own must not end the watching
-            logger.error("%s", self.redact(str(error)))
+            _logger.error("%s", self.redact(str(error)))
             return
         # Back on the event loop: that is where watchers expect to be called.
         self._notifier.deliver()
         if changed:
-            logger.info("configuration reloaded: %s", ", ".join(changed))
+            _logger.info("configuration reloaded: %s", ", ".join(changed))
 
 
 def _changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lineside.exceptions import MissingDependencyError
 
-logger = logging.getLogger("lineside.config")
+_logger = logging.getLogger("lineside.config")
 
 
 @asynccontextmanager
@@ -40,7 +40,7 @@ async def watching_files(directory: Path, reload: Callable[[], Awaitable[None]])
             async for _ in changes:
                 await reload()
         except OSError as error:
-            logger.error("configuration files are no longer watched: %s", error)
+            _logger.error("configuration files are no longer watched: %s", error)
 
     # A task and not a task group: an error of the block itself should leave it unwrapped.
     task = asyncio.create_task(follow())

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, cast
 from lineside.config._snapshot import Snapshot
 from lineside.exceptions import ConfigurationError
 
-logger = logging.getLogger("lineside.config")
+_logger = logging.getLogger("lineside.config")
 
 Watcher: TypeAlias = Callable[[Any, Any], Awaitable[None] | None]
 """Called with the old and the new value; None stands for a key that is not there."""
@@ -116,7 +116,7 @@ class Watch:
     def _log(self, error: Exception, old: Snapshot, new: Snapshot) -> None:
         # As text, masked: the watcher's error may well quote the secret it was called with.
         trace = "".join(traceback.format_exception(error))
-        logger.error("the watcher of %r failed:\n%s", self.key, new.redactor.text(old.redactor.text(trace)))
+        _logger.error("the watcher of %r failed:\n%s", self.key, new.redactor.text(old.redactor.text(trace)))
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
