@@ -143,7 +143,7 @@ class TestResponse:
         body = self.json()
         errors = body.get("errors", body.get("detail"))
         places = [tuple(error["loc"]) for error in errors] if isinstance(errors, list) else []
-        if not any(place[-len(location) :] == location for place in places if location) and location:
+        if location and not any(place[-len(location) :] == location for place in places):
             self._fail(f"expected an error at {location}, got errors at {places}")
         return self
 

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, ParamSpec, TypeVar, cast
 
 from fastapi import Depends, Request, Response
@@ -63,7 +63,7 @@ class Formats:
 
     names: tuple[Format, ...]
     html: str | Renderer | None = None
-    text: Renderer | None = field(default=None)
+    text: Renderer | None = None
 
     @property
     def media_types(self) -> tuple[str, ...]:
