@@ -12,11 +12,11 @@ from fastapi.responses import FileResponse
 
 from lineside.exceptions import UnsafePathError
 
-__all__ = ["DENIED_SUFFIXES", "content_disposition", "resolve_inside", "send_data", "send_file"]
+__all__ = ["content_disposition", "resolve_inside", "send_data", "send_file"]
 
 Disposition = Literal["attachment", "inline"]
 
-DENIED_SUFFIXES: Final = frozenset({".py", ".pyc", ".pyo", ".pyi", ".map", ".bak", ".orig", ".swp"})
+_DENIED_SUFFIXES: Final = frozenset({".py", ".pyc", ".pyo", ".pyi", ".map", ".bak", ".orig", ".swp"})
 """Never sent: source code, source maps and what editors leave behind (ASVS 13.4.7)."""
 
 # Characters that some system reads as a separator, a drive, a stream or nothing at all.
@@ -59,7 +59,7 @@ def resolve_inside(path: str | Path, root: str | Path) -> Path:
         raise missing from None
     # Once more for the name behind a link: `photo.jpg -> .env` is inside, and still hidden.
     hidden = inside and any(part.startswith(".") for part in found.relative_to(base).parts)
-    if not inside or hidden or {part.lower() for part in found.suffixes} & DENIED_SUFFIXES:
+    if not inside or hidden or {part.lower() for part in found.suffixes} & _DENIED_SUFFIXES:
         raise missing
     return found
 
