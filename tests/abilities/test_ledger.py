@@ -13,7 +13,7 @@ def test_an_action_that_never_asked_is_named() -> None:
     ledger.record("AboutController.show", asked=False)
     assert ledger.unauthorized() == ["AboutController.show", "PostsController.update"]
     assert ledger.report().splitlines() == [
-        "2 of 3 actions that ran never asked an ability:",
+        "2 of 3 actions never asked an ability:",
         "  AboutController.show",
         "  PostsController.update",
     ]
@@ -23,7 +23,7 @@ def test_a_clean_report_says_so() -> None:
     """Nothing forgotten is one line."""
     ledger = AuthorizationLedger()
     ledger.record("a", asked=True)
-    assert ledger.report() == "all 1 actions that ran asked an ability"
+    assert ledger.report() == "all 1 actions asked an ability"
 
 
 def test_the_ledger_is_bounded() -> None:

@@ -51,10 +51,10 @@ class AuthorizationLedger:
         """Return the report as text for a terminal or a log."""
         forgotten = self.unauthorized()
         if not forgotten:
-            lines = [f"all {len(self._asked)} actions that ran asked an ability"]
+            lines = [f"all {len(self._asked)} actions asked an ability"]
         else:
             lines = [
-                f"{len(forgotten)} of {len(self._asked)} actions that ran never asked an ability:",
+                f"{len(forgotten)} of {len(self._asked)} actions never asked an ability:",
                 *(f"  {name}" for name in forgotten),
             ]
         if self.left_out:
