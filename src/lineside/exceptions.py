@@ -168,7 +168,7 @@ class NotAcceptableError(RequestError):
 
     def __init__(self, accept: str, *, offered: Iterable[str]) -> None:
         self.accept = accept
-        self.offered = tuple(offered)
+        self.offered: tuple[str, ...] = tuple(offered)
         super().__init__(f"none of the accepted formats is offered; ask for one of {_listed(self.offered)}")
 
 
@@ -182,7 +182,7 @@ class UnknownVersionError(RequestError):
 
     def __init__(self, version: str, *, known: Iterable[str]) -> None:
         self.version = version
-        self.known = tuple(known)
+        self.known: tuple[str, ...] = tuple(known)
         super().__init__(f"unknown API version {version!r}; known versions: {_listed(self.known)}")
 
 

@@ -59,7 +59,7 @@ class Ability:
         for name, define_role in (roles or {}).items():
             rules.role(name, define_role)
         self.user: Any = user
-        self.asked = False
+        self.asked: bool = False
         self._rules, self._named, self._aliases = rules.finish()
         self._relevant: dict[tuple[str, type | str], tuple[Rule, ...]] = {}
 

@@ -21,7 +21,7 @@ class AuthorizationLedger:
     def __init__(self, *, max_actions: int = _MAX_ACTIONS) -> None:
         self._asked: dict[str, bool] = {}
         self._max_actions = max_actions
-        self.left_out = 0
+        self.left_out: int = 0
 
     def record(self, action_name: str, *, asked: bool) -> None:
         """Record one run of an action.

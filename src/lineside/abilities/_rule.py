@@ -95,15 +95,15 @@ class Rule:
         code: CodeType,
         instruction: int,
     ) -> None:
-        self.allow = allow
-        self.actions = actions
-        self.subject = subject
-        self.conditions = conditions
-        self.expressions = expressions
-        self.tests = tests
-        self.when = when
-        self.attributes = attributes
-        self.reason = reason
+        self.allow: bool = allow
+        self.actions: tuple[str, ...] = actions
+        self.subject: type | str = subject
+        self.conditions: Mapping[str, Any] = conditions
+        self.expressions: tuple[Any, ...] = expressions
+        self.tests: tuple[Test, ...] = tests
+        self.when: Callable[[Any], object] | None = when
+        self.attributes: frozenset[str] | None = attributes
+        self.reason: str | None = reason
         # Turned into a line only when somebody asks: rules are made for every request.
         self._code = code
         self._instruction = instruction
@@ -182,9 +182,9 @@ class NamedAbility:
         reason: str | None,
         place: str,
     ) -> None:
-        self.name = name
-        self.reason = reason
-        self.place = place
+        self.name: str = name
+        self.reason: str | None = reason
+        self.place: str = place
         self._function = function
         self._guests = guests
 

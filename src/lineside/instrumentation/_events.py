@@ -217,5 +217,5 @@ def _tell(subscriber: Subscriber, event: Event) -> None:
 notifier: Final = Notifier()
 """The notifier of the process: ``instrument`` and ``subscribe`` of the package are its methods."""
 
-instrument = notifier.instrument
-subscribe = notifier.subscribe
+instrument: Final = notifier.instrument
+subscribe: Final = notifier.subscribe

@@ -51,7 +51,7 @@ class Metrics:
             raise MissingDependencyError("prometheus_client", extra="metrics") from None
         if max_label_sets < 1:
             raise ConfigurationError("max_label_sets must be at least 1: one set for everything")
-        self.registry = registry if registry is not None else prometheus_client.CollectorRegistry()
+        self.registry: Any = registry if registry is not None else prometheus_client.CollectorRegistry()
         self._client = prometheus_client
         self._namespace = namespace
         self._limit = max_label_sets
