@@ -2,24 +2,27 @@
 
 Every (class, action) has its own, so two subclasses of one base never meet. Callbacks that have FastAPI
 parameters become dependencies ("gates"), each depending on the one before: when one fails validation or
-halts, nothing behind it is resolved.
+halts, nothing behind it is resolved. FastAPI itself would go on with the dependencies beside it; a
+checkpoint stands between where there are any.
 """
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
 from lineside.controllers._controller import Controller
-from lineside.controllers._plan import SCOPE_KEY, Halt, Invocation, Plan, Step
-from lineside.controllers._signature import request_parameter
+from lineside.controllers._plan import SCOPE_KEY, GateClosed, Halt, Invocation, Plan, Step
+from lineside.controllers._signature import is_dependency, request_parameter
 
 #: Where the route class finds the plan of its endpoint.
 PLAN = "__lineside_plan__"
 _SIGNATURE = "__signature__"
 _REQUEST = "lineside_request"
 _GATE = "lineside_gate"
+_CHECKPOINT = "lineside_checkpoint"
+_GATES = "__lineside_gates__"
 
 _Values = dict[str, Any]
 _Receive = Callable[[_Values], tuple[Any, ...]]
@@ -31,10 +34,11 @@ def endpoint_for(plan: Plan) -> Callable[..., Any]:
     Returns:
         A coroutine, plain or generator function, as the action is, with the signature that FastAPI reads.
     """
-    gate = _gates(plan)
-    hidden = plan.injected_parameters() if gate is None else [_dependency(_GATE, gate)]
-    request_name = request_parameter(plan.signature.parameters)
-    receive = _receiver(plan, request_name, gated=gate is not None)
+    gates = _gates(plan)
+    own = plan.signature.parameters
+    hidden = _behind(gates, own) if gates else plan.injected_parameters()
+    request_name = request_parameter(own)
+    receive = _receiver(plan, request_name, gated=bool(gates))
     endpoint = _same_kind(plan.function, receive)
     endpoint.__name__ = plan.action
     # Named for the class that is routed: an inherited action belongs to the one that people look for.
@@ -42,10 +46,30 @@ def endpoint_for(plan: Plan) -> Callable[..., Any]:
     endpoint.__qualname__ = owner.__qualname__ + (f".{plan.action}" if plan.controller else "")
     endpoint.__module__ = owner.__module__
     endpoint.__doc__ = plan.function.__doc__
-    signature = _keyword_only(plan.signature.parameters.values(), hidden, request_name)
+    signature = _keyword_only(own.values(), hidden, request_name)
     setattr(endpoint, _SIGNATURE, signature.replace(return_annotation=plan.signature.return_annotation))
     setattr(endpoint, PLAN, plan)
+    setattr(endpoint, _GATES, gates)
     return endpoint
+
+
+def probe_for(endpoint: Callable[..., Any], closed: int) -> Callable[..., Any]:
+    """Build a function with which FastAPI finds the errors of a closed gate and of the action's values.
+
+    Args:
+        endpoint: What `endpoint_for` built.
+        closed: How many gates were passed; the next one is the closed one.
+    """
+    plan: Plan = getattr(endpoint, PLAN)
+    gates: list[Callable[..., Any]] = getattr(endpoint, _GATES)
+    values = [p for p in plan.signature.parameters.values() if not is_dependency(p.annotation, p.default)]
+
+    async def probe(**_values: Any) -> None:
+        """Is called only when nothing is wrong after all."""
+
+    request_name = request_parameter(plan.signature.parameters)
+    setattr(probe, _SIGNATURE, _keyword_only(values, [_dependency(_GATE, gates[closed])], request_name))
+    return probe
 
 
 def _same_kind(function: Callable[..., Any], receive: _Receive) -> Callable[..., Any]:
@@ -77,11 +101,13 @@ def _receiver(plan: Plan, request_name: str | None, *, gated: bool) -> _Receive:
     def made_before(values: _Values) -> tuple[Any, ...]:
         request = values.pop(_REQUEST) if request_name is None else values[request_name]
         values.pop(_GATE, None)
+        values.pop(_CHECKPOINT, None)
         return (request.scope[SCOPE_KEY].controller,)
 
     def without(values: _Values) -> tuple[Any, ...]:
         values.pop(_REQUEST, None)
         values.pop(_GATE, None)
+        values.pop(_CHECKPOINT, None)
         return ()
 
     if plan.controller is None:
@@ -127,13 +153,32 @@ def _resolved(plan: Plan, request: Request, values: _Values) -> Controller | Non
     return invocation.controller
 
 
-def _gates(plan: Plan) -> Callable[..., Any] | None:
-    """Chain the late callbacks into dependencies; returns the last, which depends on all before it."""
-    previous: Callable[..., Any] | None = None
+def _gates(plan: Plan) -> list[Callable[..., Any]]:
+    """Chain the late callbacks into dependencies; each depends on all before it."""
+    gates: list[Callable[..., Any]] = []
     groups = _grouped(plan.late)
-    for position, group in enumerate(groups):
-        previous = _gate(plan, group, previous, is_last=position == len(groups) - 1)
-    return previous
+    for group in groups:
+        gates.append(_gate(plan, group, gates, is_last=len(gates) == len(groups) - 1))
+    return gates
+
+
+def _behind(
+    gates: Sequence[Callable[..., Any]], own: Mapping[str, inspect.Parameter]
+) -> list[inspect.Parameter]:
+    """Depend on the last gate; a checkpoint follows where other dependencies would be resolved beside it."""
+    hidden = [_dependency(_GATE, gates[-1])]
+    if any(is_dependency(parameter.annotation, parameter.default) for parameter in own.values()):
+        hidden.append(_dependency(_CHECKPOINT, _checkpoint(len(gates))))
+    return hidden
+
+
+def _checkpoint(gates: int) -> Callable[..., Any]:
+    async def checkpoint(request: Request) -> None:
+        invocation: Invocation = request.scope[SCOPE_KEY]
+        if invocation.passed < gates and not invocation.is_probe:
+            raise GateClosed
+
+    return checkpoint
 
 
 def _grouped(steps: Sequence[Step]) -> list[list[Step]]:
@@ -148,15 +193,17 @@ def _grouped(steps: Sequence[Step]) -> list[list[Step]]:
 
 
 def _gate(
-    plan: Plan, steps: Sequence[Step], previous: Callable[..., Any] | None, *, is_last: bool
+    plan: Plan, steps: Sequence[Step], before: Sequence[Callable[..., Any]], *, is_last: bool
 ) -> Callable[..., Any]:
     own = steps[0].parameters
     request_name = request_parameter(own)
-    is_first = previous is None
+    position = len(before)
 
     async def gate(**values: Any) -> None:
         request = values[_REQUEST if request_name is None else request_name]
-        if is_first:
+        if request.scope[SCOPE_KEY].is_probe:
+            return
+        if position == 0:
             _resolved(plan, request, values)
         invocation: Invocation = request.scope[SCOPE_KEY]
         for step in steps:
@@ -165,8 +212,9 @@ def _gate(
                 raise Halt(response)  # type: ignore[arg-type]  # CallbackRun lets only answers() pass
         if is_last and invocation.body_error is not None:
             raise invocation.body_error
+        invocation.passed = position + 1
 
-    hidden = plan.injected_parameters() if previous is None else [_dependency(_GATE, previous)]
+    hidden = _behind(before, own) if before else plan.injected_parameters()
     setattr(gate, _SIGNATURE, _keyword_only(own.values(), hidden, request_name))
     return gate
 

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
@@ -44,16 +44,24 @@ class Halt(Exception):  # noqa: N818 - it carries an answer, it is no error
         self.response = response
 
 
+class GateClosed(Exception):  # noqa: N818 - FastAPI's own validation error takes its place
+    """Stops FastAPI from resolving what stands behind a callback whose parameters are invalid."""
+
+
 class Invocation:
     """One run of one action: its controller, its open callbacks, and a body error that must wait."""
 
-    __slots__ = ("body_error", "controller", "run")
+    __slots__ = ("body_error", "controller", "is_probe", "passed", "run")
 
     def __init__(self, controller: Controller | None) -> None:
         self.controller = controller
         self.run = CallbackRun(answers)
         #: Raised when the callbacks have spoken: a 401 beats a 422.
         self.body_error: Exception | None = None
+        #: How many gates have been passed.
+        self.passed = 0
+        #: Set while a closed gate is asked for its errors: nothing runs again.
+        self.is_probe = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,10 @@ class Plan:
     def has_callbacks(self) -> bool:
         """Whether anything runs beside the action."""
         return bool(self.early or self.late)
+
+    def waiting(self) -> "Plan":
+        """Return a plan whose callbacks all wait for FastAPI's dependency phase."""
+        return replace(self, early=(), late=self.early + self.late)
 
     def responses(self) -> dict[int | str, dict[str, Any]]:
         """Return what the controller, its callbacks and rescues may answer, for OpenAPI."""

@@ -17,7 +17,8 @@ from lineside.callbacks import adapted
 from lineside.controllers._body import DeferringRequest, StrictRequest
 from lineside.controllers._controller import Controller, Rescue
 from lineside.controllers._endpoint import PLAN
-from lineside.controllers._plan import SCOPE_KEY, Halt, Invocation, Plan, answers
+from lineside.controllers._plan import SCOPE_KEY, GateClosed, Halt, Invocation, Plan, answers
+from lineside.controllers._probe import Probe
 from lineside.problems import error_handlers
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -49,7 +50,7 @@ class ControllerRoute(APIRoute):
         if not plan.has_callbacks:
             return handler if request_class is None else _with_request(handler, request_class)
         if plan.late or any(step.planned.callback.kind != "before" for step in plan.early):
-            return _with_callbacks(plan, handler, request_class)
+            return _with_callbacks(plan, handler, request_class, Probe(self.endpoint))
         return _behind_guards(plan, handler, request_class)
 
     def _request_class(self) -> type[Request] | None:
@@ -123,7 +124,9 @@ def _behind_guards(plan: Plan, handler: _Handler, request_class: type[Request] |
     return handle
 
 
-def _with_callbacks(plan: Plan, handler: _Handler, request_class: type[Request] | None) -> _Handler:
+def _with_callbacks(
+    plan: Plan, handler: _Handler, request_class: type[Request] | None, probe: Probe
+) -> _Handler:
     early = plan.early
     made_early = not plan.constructor
 
@@ -141,6 +144,8 @@ def _with_callbacks(plan: Plan, handler: _Handler, request_class: type[Request] 
             response = await handler(request)
         except Halt as halt:
             return await finish(halt.response, halted=True)
+        except GateClosed:
+            return await finish(error=await probe.errors(request))
         except RequestValidationError as error:
             # A callback that misses its part of a broken body is not the fault to tell.
             return await finish(error=invocation.body_error or error)

@@ -139,7 +139,7 @@ def injections(controller: type) -> dict[str, inspect.Parameter]:
         for attribute in declared:
             hint = substituted(hints[attribute], arguments.get(base, {}))
             default = vars(base).get(attribute, inspect.Parameter.empty)
-            if _is_dependency(hint, default):
+            if is_dependency(hint, default):
                 found[attribute] = inspect.Parameter(
                     attribute, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=default
                 )
@@ -148,7 +148,8 @@ def injections(controller: type) -> dict[str, inspect.Parameter]:
     return found
 
 
-def _is_dependency(hint: Any, default: Any) -> bool:
+def is_dependency(hint: Any, default: Any) -> bool:
+    """Tell whether FastAPI resolves this parameter by calling a dependency."""
     if isinstance(default, params.Depends):
         return True
     return get_origin(hint) is Annotated and any(isinstance(m, params.Depends) for m in hint.__metadata__)

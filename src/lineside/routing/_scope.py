@@ -32,6 +32,8 @@ class RouteScope:
         requirements: Constraints that every request must meet.
         tags: OpenAPI tags of every route.
         in_schema: Whether its routes appear in OpenAPI.
+        has_dependencies: Whether FastAPI may resolve dependencies of the app or a router before an action,
+            for instance a login for the whole app. Callbacks then wait for them.
     """
 
     router: APIRouter
@@ -42,6 +44,7 @@ class RouteScope:
     requirements: Requirements = field(default_factory=Requirements)
     tags: tuple[str, ...] = ()
     in_schema: bool = True
+    has_dependencies: bool = False
 
     def within(self, **changes: Any) -> "RouteScope":
         """Return a scope that differs in some attributes."""
@@ -75,7 +78,7 @@ class RouteScope:
             options: FastAPI's path operation options.
         """
         full = self.prefix + path
-        endpoint = endpoint_for(plan)
+        endpoint = endpoint_for(plan.waiting() if self.has_dependencies else plan)
         needed = self.requirements.for_path(parameters_of(full))
         setattr(endpoint, REQUIREMENTS, needed)
         settings: dict[str, Any] = {"include_in_schema": self.in_schema, **options}
@@ -164,7 +167,10 @@ def scope_of(target: Target) -> RouteScope:
     """Return the scope that a target stands for."""
     if isinstance(target, RouteScope):
         return target
-    return RouteScope(target.router if isinstance(target, FastAPI) else target)
+    if isinstance(target, FastAPI):
+        return RouteScope(target.router, has_dependencies=bool(target.router.dependencies))
+    # What includes the router may bring dependencies, and does so later.
+    return RouteScope(target, has_dependencies=True)
 
 
 def namespace(
