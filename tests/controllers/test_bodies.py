@@ -146,8 +146,16 @@ def test_an_action_may_have_a_limit_of_its_own() -> None:
 
 
 def test_controllers_have_a_limit_by_default() -> None:
-    """Nobody has to think of it: 10 MiB."""
-    assert Controller.max_body_size == 10 * 1024 * 1024
+    """Nobody has to think of it: 2.5 MiB; one attribute of the class lifts it."""
+
+    class Roomy(AnyBody):
+        max_body_size = 3_000_000
+
+    json = {"content-type": "application/json"}
+    within, beyond = b'"' + b"x" * 2_621_438 + b'"', b'"' + b"x" * 2_621_439 + b'"'
+    assert client_for(AnyBody).post("/items", content=within, headers=json).status_code == 201
+    assert client_for(AnyBody).post("/items", content=beyond, headers=json).status_code == 413
+    assert client_for(Roomy).post("/items", content=beyond, headers=json).status_code == 201
 
 
 async def with_body(data: dict[str, Any] | list[Any] | str | float | None) -> None:
@@ -186,3 +194,19 @@ def test_a_body_that_an_including_router_asks_for_is_strict(case: str) -> None:
     headers = {"content-type": "application/json"}
     assert client.post("/items", content=BODIES[case], headers=headers).status_code == 422
     assert client.post("/items", content=b'{"a": 1}', headers=headers).status_code == 201
+
+
+def test_a_get_with_a_body_has_the_limit_too() -> None:
+    """Rare, and as dear as any other body."""
+
+    class Searching(Controller):
+        max_body_size = 100
+
+        async def index(self, terms: list[str]) -> int:
+            return len(terms)
+
+    app = FastAPI()
+    resources(app, "posts", Searching)
+    client = TestClient(app)
+    assert client.request("GET", "/posts", json=["a"]).json() == 1
+    assert client.request("GET", "/posts", json=["a" * 200]).status_code == 413

@@ -23,6 +23,10 @@ class ResourceRoute(ControllerRoute):
     def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
         self._literal = max(re.split(r"\{[^}]*\}", path), key=len)
         super().__init__(path, endpoint, **options)
+        controller = self.plan.controller
+        if controller and self.body_field is not None and options.get("max_body_size") is None:
+            # A GET that reads a body is rare and costs as much memory: once more, with the limit.
+            super().__init__(path, endpoint, **{**options, "max_body_size": controller.max_body_size})
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match as Starlette does."""
