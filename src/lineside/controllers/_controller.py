@@ -46,12 +46,13 @@ class Controller:
         request: The request that is being answered.
         action_name: The name of the action, for instance ``"show"``.
         max_body_size: Largest accepted request body in bytes; larger ones are answered 413. None: no limit.
+            Default: 2.5 MiB (as Django's ``DATA_UPLOAD_MAX_MEMORY_SIZE``, but files count too).
         responses: What every action may answer beside its own, for OpenAPI, as in ``APIRouter(responses=)``.
     """
 
     request: Request
     action_name: str
-    max_body_size: ClassVar[int | None] = 10 * 1024 * 1024
+    max_body_size: ClassVar[int | None] = 2_621_440
     responses: ClassVar[Responses] = {}
 
     __lineside_callbacks__: ClassVar[Callbacks] = Callbacks()
