@@ -186,6 +186,12 @@ def test_env_reaches_the_app(start: Start, port: int) -> None:
     assert get(port)["environment"] == "test"
 
 
+def test_without_env_the_app_runs_in_development(start: Start, port: int) -> None:
+    """The variable is set for the app also when nobody set it."""
+    start("myapp:app").wait_for("Uvicorn running")
+    assert get(port)["environment"] == "development"
+
+
 def test_workers_serve_and_stop(start: Start, port: int) -> None:
     """Several processes answer on one port, in production too, and SIGTERM ends them all with 0."""
     server = start("myapp:create_app()", "--workers", "2", "--env", "production")

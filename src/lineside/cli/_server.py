@@ -20,7 +20,7 @@ def server(
     *,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="The port.")] = 8000,
-    env: Annotated[str | None, typer.Option(help="The environment; sets LINESIDE_ENV.")] = None,
+    env: Annotated[str | None, typer.Option(help="The environment; else LINESIDE_ENV, else development.")] = None,
     reload: Annotated[bool, typer.Option("--reload", help="Restart on changes, in development.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="How many processes.")] = 1,
     timeout_graceful_shutdown: Annotated[
@@ -67,8 +67,7 @@ def _choose_environment(env: str | None) -> str:
     chosen = env or os.environ.get("LINESIDE_ENV") or "development"
     # No file and no check here: an app that does not use our settings has no need of them.
     environment = Config.from_dict({}, environment=chosen, checks=()).environment
-    if env is not None:
-        os.environ["LINESIDE_ENV"] = environment
+    os.environ["LINESIDE_ENV"] = environment
     return environment
 
 
