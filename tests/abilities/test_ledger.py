@@ -26,6 +26,30 @@ def test_a_clean_report_says_so() -> None:
     assert ledger.report() == "all 1 actions asked an ability"
 
 
+def test_what_never_ran_is_marked() -> None:
+    """An action that was only expected is told from one that ran and forgot."""
+    ledger = AuthorizationLedger()
+    ledger.record("a", asked=True)
+    ledger.record("b", asked=False)
+    ledger.expect("b")
+    ledger.expect("c")
+    assert ledger.report().splitlines() == [
+        "2 of 3 actions never asked an ability:",
+        "  b",
+        "  c (never requested)",
+    ]
+
+
+def test_a_copy_that_expects_more_leaves_the_ledger_alone() -> None:
+    """What is expected of the copy is not reported by the original."""
+    ledger = AuthorizationLedger(max_actions=2)
+    ledger.record("a", asked=False)
+    copied = ledger.expecting(["b", "c"])
+    assert copied.unauthorized() == ["a", "b"]
+    assert (copied.left_out, ledger.left_out) == (1, 0)
+    assert ledger.unauthorized() == ["a"]
+
+
 def test_the_ledger_is_bounded() -> None:
     """Further names are counted, not kept, and the report says so."""
     ledger = AuthorizationLedger(max_actions=1)

@@ -73,3 +73,5 @@ def test_actions_of_an_app_that_nobody_ran_are_named_too() -> None:
         assert_all_authorized(ledger, app=app)
     assert "Open.index" in str(caught.value)
     assert "Asking.index" not in str(caught.value)
+    assert "Open.index (never requested)" in str(caught.value)
+    assert_all_authorized(ledger)

@@ -1,5 +1,6 @@
 """Which actions of an app never asked an ability anything: the checks that were forgotten."""
 
+from collections.abc import Iterable
 from typing import Final
 
 _MAX_ACTIONS: Final = 10_000
@@ -20,6 +21,7 @@ class AuthorizationLedger:
 
     def __init__(self, *, max_actions: int = _MAX_ACTIONS) -> None:
         self._asked: dict[str, bool] = {}
+        self._requested: set[str] = set()
         self._max_actions = max_actions
         self.left_out: int = 0
 
@@ -30,10 +32,8 @@ class AuthorizationLedger:
             action_name: For instance ``"PostsController.show"``.
             asked: Whether its ability was asked anything: ``Ability.asked``.
         """
-        if action_name not in self._asked and len(self._asked) >= self._max_actions:
-            self.left_out += 1
-            return
-        self._asked[action_name] = asked or self._asked.get(action_name, False)
+        if self._note(action_name, asked=asked):
+            self._requested.add(action_name)
 
     def expect(self, action_name: str) -> None:
         """Count an action among the forgotten until it has asked, whether or not it ever runs.
@@ -41,7 +41,28 @@ class AuthorizationLedger:
         Args:
             action_name: As for ``record``.
         """
-        self.record(action_name, asked=False)
+        self._note(action_name, asked=False)
+
+    def expecting(self, action_names: Iterable[str]) -> "AuthorizationLedger":
+        """Return a copy that also expects these actions; this ledger stays as it is.
+
+        Args:
+            action_names: As for ``record``.
+        """
+        copied = AuthorizationLedger(max_actions=self._max_actions)
+        copied._asked = dict(self._asked)
+        copied._requested = set(self._requested)
+        copied.left_out = self.left_out
+        for name in action_names:
+            copied.expect(name)
+        return copied
+
+    def _note(self, action_name: str, *, asked: bool) -> bool:
+        if action_name not in self._asked and len(self._asked) >= self._max_actions:
+            self.left_out += 1
+            return False
+        self._asked[action_name] = asked or self._asked.get(action_name, False)
+        return True
 
     def unauthorized(self) -> list[str]:
         """Return the sorted names of actions that ran, or were expected, and never asked anything."""
@@ -55,8 +76,11 @@ class AuthorizationLedger:
         else:
             lines = [
                 f"{len(forgotten)} of {len(self._asked)} actions never asked an ability:",
-                *(f"  {name}" for name in forgotten),
+                *(f"  {name}{self._mark(name)}" for name in forgotten),
             ]
         if self.left_out:
             lines.append(f"{self.left_out} runs of further actions were left out; raise max_actions")
         return "\n".join(lines)
+
+    def _mark(self, name: str) -> str:
+        return "" if name in self._requested else " (never requested)"
