@@ -54,6 +54,8 @@ def test_an_unknown_key_is_one_line(run) -> None:
     result = run("config", "explain", "database.pol")
     assert result.returncode == 1
     assert "database.pol" in result.stderr
+    assert "Set it in a file or as LINESIDE_DATABASE__POL." in result.stderr
+    assert "default" not in result.stderr
     assert "Traceback" not in result.stderr
 
 

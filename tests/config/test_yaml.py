@@ -26,6 +26,11 @@ from lineside.exceptions import ConfigurationError
         ("just text\n", 1),
         ("a:\n  b: !!python/object:os.system x\n", 2),
         ("a: !secret x\n", 1),
+        ("a:\n  b: !!python/object/apply:os.system ['x']\n", 2),
+        ("a: !!python/tuple [1]\n", 1),
+        ("a: !secret {b: 1}\n", 1),
+        ("!!python/object:x {a: 1}\n", 1),
+        ("a: {<<: !!python/dict {b: 1}}\n", 1),
         ("? [1]\n: 2\n", 1),
         ("~: 1\n", 1),
         ("a: &a [*a]\n", 1),
@@ -40,6 +45,13 @@ def test_a_broken_file_is_refused_with_its_line(files: Any, text: str, line: int
         files.load(text)
     assert caught.value.line == line
     assert str(caught.value).startswith(f"{files.directory / 'config.yml'}:{line}: ")
+
+
+@pytest.mark.parametrize("text", ["a:\n\tb: 2\n", "a:\n  b: 1\n\tc: 2\n"])
+def test_a_tab_is_answered_with_what_to_write(files: Any, text: str) -> None:
+    """The reader's own words speak of tokens; ours say spaces."""
+    with pytest.raises(ConfigFileError, match="indent with spaces"):
+        files.load(text)
 
 
 def test_aliases_that_explode_are_refused(files: Any) -> None:

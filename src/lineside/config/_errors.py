@@ -14,17 +14,26 @@ class ConfigKeyError(ConfigurationError, LookupError):
         nearest: Known keys that look like it.
         files: The files that were read, as paths.
         variable: The environment variable that would set the key.
+        takes_default: Whether the caller could have passed a default.
     """
 
     def __init__(
-        self, key: str, *, reason: str, nearest: Iterable[str], files: Iterable[str], variable: str
+        self,
+        key: str,
+        *,
+        reason: str,
+        nearest: Iterable[str],
+        files: Iterable[str],
+        variable: str,
+        takes_default: bool = True,
     ) -> None:
         self.key = key
         self.nearest: tuple[str, ...] = tuple(nearest)
         self.files: tuple[str, ...] = tuple(files)
         hint = f" Did you mean {' or '.join(map(repr, self.nearest))}?" if self.nearest else ""
+        ways = f"in a file, as {variable}, or pass a default" if takes_default else f"in a file or as {variable}"
         super().__init__(
-            f"{key!r} {reason}.{hint} Set it in a file, as {variable}, or pass a default. "
+            f"{key!r} {reason}.{hint} Set it {ways}. "
             f"Files read: {', '.join(self.files) or 'none'}."
         )
 

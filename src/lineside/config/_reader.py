@@ -156,7 +156,7 @@ class Reader:
         """
         state = self._state
         if key not in state.values:
-            raise self._missing(state, key)
+            raise self._missing(state, key, takes_default=False)
         return explain(state, key)
 
     def dump(self) -> dict[str, Any]:
@@ -197,7 +197,7 @@ class Reader:
         # Raised outside `except`: the converter's error is no news and may quote the value.
         raise self._wrong(state, key, expected)
 
-    def _missing(self, state: Snapshot, key: str) -> ConfigKeyError:
+    def _missing(self, state: Snapshot, key: str, *, takes_default: bool = True) -> ConfigKeyError:
         node = state.nodes.get(key)
         return ConfigKeyError(
             key,
@@ -205,6 +205,7 @@ class Reader:
             nearest=[] if node is not None else state.nearest(key),
             files=state.files,
             variable=self.variable(key),
+            takes_default=takes_default,
         )
 
     def _wrong(self, state: Snapshot, key: str, expected: str) -> ConfigTypeError:

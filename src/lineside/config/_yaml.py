@@ -21,6 +21,7 @@ from lineside.config._typing import typed
 MAX_BYTES = 1_048_576
 MAX_NODES = 100_000
 _SCALARS = {f"tag:yaml.org,2002:{tag}" for tag in ("null", "bool", "int", "float", "str", "timestamp")}
+_COLLECTIONS = {f"tag:yaml.org,2002:{tag}" for tag in ("map", "seq")}
 _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
 
@@ -83,6 +84,8 @@ def _compose(yaml: Any, text: str) -> tuple[Any, tuple[int | None, str] | None]:
         unclosed = error.problem is not None and "end of stream" in error.problem
         mark = (unclosed and error.context_mark) or error.problem_mark
         problem = " ".join(part for part in (error.context, error.problem) if part)
+        if "'\\t'" in problem:
+            problem = "a tab stands where YAML takes spaces only; indent with spaces"
         return None, (mark.line + 1 if mark else None, f"broken YAML: {_without_quotes(problem)}")
     except yaml.error.YAMLError as error:
         position = getattr(error, "position", None)
@@ -112,6 +115,7 @@ class _Walker:
             raise self._error(node, f"{key!r} is nested deeper than {MAX_DEPTH} levels; flatten it")
         if self._count > MAX_NODES:
             raise self._error(node, f"holds more than {MAX_NODES} values once aliases are expanded")
+        self._refuse_tag(node, key)
         if node.id == "mapping":
             children: dict[str, Node] = {}
             for name, child in self._pairs(node, depth):
@@ -142,6 +146,7 @@ class _Walker:
     def _merged_pairs(self, base: Any, depth: int) -> Iterator[tuple[str, Any]]:
         if base.id != "mapping":
             raise self._error(base, "'<<' takes a map or a list of maps")
+        self._refuse_tag(base, "<<")
         return self._pairs(base, depth + 1)
 
     def _name(self, node: Any) -> str:
@@ -149,11 +154,13 @@ class _Walker:
             return str(node.value)
         raise self._error(node, "a key is not a plain name")
 
+    def _refuse_tag(self, node: Any, key: str) -> None:
+        """Refuse what asks for another type: ``!!python/object/apply:os.system [...]`` is no list."""
+        if node.tag not in (_SCALARS if node.id == "scalar" else _COLLECTIONS):
+            what = repr(key) if key else "the top level"
+            raise self._error(node, f"{what} has a tag that a configuration cannot hold; write a plain value")
+
     def _scalar(self, node: Any, key: str) -> Node:
-        if node.tag not in _SCALARS:
-            raise self._error(
-                node, f"{key!r} has a tag that a configuration cannot hold; write a plain value"
-            )
         if node.tag == "tag:yaml.org,2002:str":
             return self._expanded(node, key)
         try:
