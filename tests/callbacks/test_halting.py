@@ -157,7 +157,7 @@ async def test_an_around_that_yields_twice_is_an_error() -> None:
 
         async def ship(self) -> None: ...
 
-    with pytest.raises(CallbackError, match="yielded twice"):
+    with pytest.raises(CallbackError, match=r"^Twice\.twice \(around 'ship'\) yielded twice"):
         await run(Twice())
 
 
@@ -172,7 +172,7 @@ async def test_an_around_that_never_yields_is_an_error() -> None:
 
         async def ship(self) -> None: ...
 
-    with pytest.raises(CallbackError, match="ended without `yield`"):
+    with pytest.raises(CallbackError, match=r"^Never\.never \(around 'ship'\) ended without `yield`"):
         await run(Never())
 
 

@@ -18,7 +18,7 @@ from lineside.controllers import (
     skip_before_action,
 )
 from lineside.exceptions import CallbackError
-from lineside.routing import resources
+from lineside.routing import namespace, resources
 
 
 def client_for(controller: type[Controller], **options: Any) -> TestClient:
@@ -335,8 +335,36 @@ def test_a_before_that_returns_something_else_is_an_error_and_not_a_pass(
             return 1
 
     assert client_for(Confused).get("/items").status_code == 500
-    assert "gave a dict; return a Response" in caplog.text
+    named = "Confused.check (before 'index') gave a dict; return a Response to halt, or None to go on"
+    assert named in caplog.text
     assert ran == []
+
+
+def test_a_guard_that_gives_no_response_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """A guard is a function: its own name says which one to mend."""
+
+    async def require_key() -> Any:
+        return False
+
+    app = FastAPI()
+    resources(namespace(app, "admin", before=[require_key]), "items", Items)
+    assert TestClient(app).get("/admin/items").status_code == 500
+    assert "CallbackError: require_key (before 'index') gave a bool; return a Response" in caplog.text
+
+
+def test_an_after_that_gives_no_response_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """The same holds for what runs when the action has answered."""
+
+    class Confused(Controller):
+        @after_action()
+        async def wrap(self) -> Any:
+            return {"wrapped": True}
+
+        async def index(self) -> int:
+            return 1
+
+    assert client_for(Confused).get("/items").status_code == 500
+    assert "CallbackError: Confused.wrap (after 'index') gave a dict; return a Response" in caplog.text
 
 
 def test_an_overridden_callback_replaces_the_inherited_one() -> None:

@@ -51,6 +51,10 @@ class Callback:
         function: Callable[..., Any] = self.function or getattr(owner, self.name)
         return function
 
+    def label(self, owner: type) -> str:
+        """Name it for people: a method with its class, a function alone."""
+        return f"{owner.__name__}.{self.name}" if self.function is None else self.name
+
     def bound_to(self, owner: type) -> Callable[..., Any]:
         """Return an async callable ``(receiver, ...)`` for ``owner``.
 
@@ -157,10 +161,17 @@ def _names(given: Iterable[str] | None) -> frozenset[str] | None:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A callback with the async callable that runs for it."""
+    """A callback with the async callable that runs for it.
+
+    Attributes:
+        callback: What was declared.
+        call: What runs, with the receiver as its first argument.
+        label: How errors name it, for instance ``"PostsController.require_key (before 'show')"``.
+    """
 
     callback: Callback
     call: Callable[..., Any]
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +229,11 @@ class Callbacks:
 
     def applying_to(self, event: str, owner: type) -> tuple[Planned, ...]:
         """Plan the callbacks of one event: filters decided, functions looked up and adapted."""
-        return tuple(Planned(c, c.bound_to(owner)) for c in self.entries if c.applies_to(event))
+        return tuple(
+            Planned(c, c.bound_to(owner), f"{c.label(owner)} ({c.kind} {event!r})")
+            for c in self.entries
+            if c.applies_to(event)
+        )
 
     def check(self, known: Iterable[str], owner: str) -> None:
         """Refuse a filter that names an event that does not exist.

@@ -13,14 +13,15 @@ class CallbackRun:
     """One run of a chain: callbacks entered one by one, then left in reverse order.
 
     Args:
-        halts: Tells whether a value that a callback gave ends the chain.
+        halts: Tells whether a value that a callback gave ends the chain; takes the callback too, so that an
+            error can name it.
     """
 
     __slots__ = ("_halts", "_open")
 
-    def __init__(self, halts: Callable[[object], bool]) -> None:
+    def __init__(self, halts: Callable[[object, Planned], bool]) -> None:
         self._halts = halts
-        self._open: list[tuple[Callable[..., Any] | None, Any]] = []
+        self._open: list[tuple[Planned, Callable[..., Any] | None, Any]] = []
 
     async def enter(self, planned: Planned, *args: Any, **values: Any) -> object | None:
         """Run a before, begin an around, or remember an after.
@@ -30,21 +31,19 @@ class CallbackRun:
         """
         kind = planned.callback.kind
         if kind == "after":
-            self._open.append((functools.partial(planned.call, *args), None))
+            self._open.append((planned, functools.partial(planned.call, *args), None))
             return None
         if kind == "before":
-            return self._halting(await planned.call(*args, **values))
+            return self._halting(await planned.call(*args, **values), planned)
         generator: AsyncGenerator[object, object] = planned.call(*args, **values)
         given = await anext(generator, END)
         if given is END:
-            raise CallbackError(
-                f"around callback {planned.callback.name!r} ended without `yield`; yield once"
-            )
-        halting = self._halting(given)
+            raise CallbackError(f"{planned.label} ended without `yield`; yield once")
+        halting = self._halting(given, planned)
         if halting is not None:
             await generator.aclose()
         else:
-            self._open.append((None, generator))
+            self._open.append((planned, None, generator))
         return halting
 
     async def finish(
@@ -58,12 +57,12 @@ class CallbackRun:
             halted: Skip the after callbacks, as Rails does.
         """
         while self._open:
-            after, generator = self._open.pop()
+            planned, after, generator = self._open.pop()
             try:
                 if after is None:
-                    result, error = await self._resume(generator, result, error)
+                    result, error = await self._resume(planned, generator, result, error)
                 elif error is None and not halted:
-                    replaced = self._halting(await after(result))
+                    replaced = self._halting(await after(result), planned)
                     result = result if replaced is None else replaced
             except BaseException as raised:  # noqa: BLE001 - every open around must see it, cancellation too
                 error = raised
@@ -72,24 +71,28 @@ class CallbackRun:
         return result
 
     async def _resume(
-        self, generator: AsyncGenerator[object, object], result: object, error: BaseException | None
+        self,
+        planned: Planned,
+        generator: AsyncGenerator[object, object],
+        result: object,
+        error: BaseException | None,
     ) -> tuple[object, BaseException | None]:
         try:
             given = await (generator.asend(result) if error is None else generator.athrow(error))
         except StopAsyncIteration:
             if error is not None:
                 raise CallbackError(
-                    "an around callback swallowed an error; re-raise it or yield an answer"
+                    f"{planned.label} swallowed an error; re-raise it or yield an answer"
                 ) from error
             return result, None
         await generator.aclose()
-        halting = self._halting(given)
+        halting = self._halting(given, planned)
         if halting is None:
-            raise CallbackError("an around callback yielded twice; yield once, or yield an answer")
+            raise CallbackError(f"{planned.label} yielded twice; yield once, or yield an answer")
         return halting, None
 
-    def _halting(self, given: object) -> object | None:
-        return given if given is not None and self._halts(given) else None
+    def _halting(self, given: object, planned: Planned) -> object | None:
+        return given if given is not None and self._halts(given, planned) else None
 
 
 async def run_callbacks(
@@ -110,7 +113,7 @@ async def run_callbacks(
     Returns:
         The result of the work, or the value that ended the chain.
     """
-    run = CallbackRun(halts)
+    run = CallbackRun(lambda given, _planned: halts(given))
     try:
         for planned in chain:
             halting = await run.enter(planned, receiver)

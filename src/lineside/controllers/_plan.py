@@ -23,7 +23,7 @@ SCOPE_KEY = "lineside.invocation"
 _ARGUMENTS = "lineside_arguments"
 
 
-def answers(given: object) -> bool:
+def answers(given: object, planned: Planned) -> bool:
     """Tell whether a callback halts: it does by giving a ``Response``, and gives nothing else.
 
     Raises:
@@ -32,7 +32,7 @@ def answers(given: object) -> bool:
     if isinstance(given, Response):
         return True
     raise CallbackError(
-        f"a callback gave a {type(given).__name__}; return a Response to halt, or None to go on"
+        f"{planned.label} gave a {type(given).__name__}; return a Response to halt, or None to go on"
     )
 
 
@@ -215,9 +215,8 @@ def _steps(
     steps: list[Step] = []
     for planned in callbacks.applying_to(action, owner):
         callback = planned.callback
-        name = f"{owner.__name__}.{callback.name}" if callback.function is None else callback.name
         known = {} if callback.function else arguments.get(_definer(owner, callback.name), {})
-        signature = signature_of(callback.target(owner), known, name=name)
+        signature = signature_of(callback.target(owner), known, name=callback.label(owner))
         if callback.function is None:
             signature = _without_self(signature)
         # An after-callback's one parameter is the response.

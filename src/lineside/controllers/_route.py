@@ -107,7 +107,7 @@ def _with_request(handler: _Handler, request_class: type[Request]) -> _Handler:
 
 def _behind_guards(plan: Plan, handler: _Handler, request_class: type[Request] | None) -> _Handler:
     """Run before-callbacks that need nothing from FastAPI; nothing stays open around the action."""
-    guards = [(step.planned.call, tuple(step.parameters)) for step in plan.early]
+    guards = [(step.planned, step.planned.call, tuple(step.parameters)) for step in plan.early]
 
     async def handle(request: Request) -> Response:
         if request_class is not None:
@@ -115,9 +115,9 @@ def _behind_guards(plan: Plan, handler: _Handler, request_class: type[Request] |
             request = request_class(request.scope, request.receive)
         controller = plan.new_controller(request, {})
         request.scope[SCOPE_KEY] = Invocation(controller)
-        for call, names in guards:
+        for planned, call, names in guards:
             given = await (call(controller, **dict.fromkeys(names, request)) if names else call(controller))
-            if given is not None and answers(given):
+            if given is not None and answers(given, planned):
                 return cast("Response", given)
         return await handler(request)
 
