@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
+from lineside.controllers._validators import validators_for
 from lineside.exceptions import ConfigurationError
 
 # Fields that never leave by default, whoever asks; name them in `expose` to send them.
@@ -35,21 +36,34 @@ def fields_of(model: type[BaseModel], names: Iterable[str], *, option: str) -> d
 
 
 def input_schema(model: type[BaseModel], permit: Iterable[str]) -> type[BaseModel]:
-    """Derive what `create` takes: the permitted fields, and nothing else (unknown ones are 422)."""
+    """Derive what `create` takes: the permitted fields, and nothing else (unknown ones are 422).
+
+    Raises:
+        ConfigurationError: A name is no field, or the model is validated as a whole.
+    """
     fields = fields_of(model, permit, option="permit")
+    # In the model's order: a validator sees the fields that the model declares before its own.
     definitions: dict[str, Any] = {
-        name: (_annotation(field), _default(field)) for name, field in fields.items()
+        name: (_annotation(field), _default(field))
+        for name, field in model.model_fields.items()
+        if name in fields
     }
-    return create_model(f"{model.__name__}In", __config__=_INPUT, **definitions)
+    validators = validators_for(model, fields, schema="input")
+    return create_model(f"{model.__name__}In", __config__=_INPUT, __validators__=validators, **definitions)
 
 
 def patch_schema(schema: type[BaseModel], *, name: str) -> type[BaseModel]:
-    """Derive what `update` takes: the same fields, none required, and null only where null is a value."""
+    """Derive what `update` takes: the same fields, none required, and null only where null is a value.
+
+    Raises:
+        ConfigurationError: The schema is validated as a whole.
+    """
     # A default is not validated: None stands for "not sent", while a null that is sent is.
     definitions: dict[str, Any] = {
         field_name: (_annotation(field), None) for field_name, field in schema.model_fields.items()
     }
-    return create_model(name, __config__=_INPUT, **definitions)
+    validators = validators_for(schema, definitions, schema="patch")
+    return create_model(name, __config__=_INPUT, __validators__=validators, **definitions)
 
 
 def output_schema(model: type[BaseModel], expose: Iterable[str] | None) -> type[BaseModel]:
