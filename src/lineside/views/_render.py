@@ -14,7 +14,9 @@ from lineside.exceptions import ConfigurationError, MissingDependencyError
 
 __all__ = ["Renderer", "html_response", "require_xml", "root_name", "text_response", "xml_response"]
 
-Renderer = Callable[..., str | Response | Awaitable[str | Response]]
+Rendered = str | Response | Awaitable[str | Response]
+# Not `Callable[..., Rendered]`: a type checker would know nothing about the parameter of a lambda.
+Renderer = Callable[[Any], Rendered] | Callable[[Any, Request], Rendered]
 """Called with the value, and with the request when it takes two arguments."""
 
 # The names that need no escaping; XML 1.0 allows more, nobody's field has them.
@@ -80,7 +82,8 @@ def xml_response(value: Any, *, root: str) -> Response:
 
 async def _called(renderer: Renderer, value: Any, request: Request) -> str | Response:
     takes_request = len(inspect.signature(renderer).parameters) > 1
-    result = renderer(value, request) if takes_request else renderer(value)
+    call = cast("Callable[..., Rendered]", renderer)
+    result = call(value, request) if takes_request else call(value)
     return await result if inspect.isawaitable(result) else result
 
 
