@@ -285,7 +285,7 @@ def test_rescues_are_in_openapi() -> None:
 
 def test_a_rescue_without_a_class_is_an_error() -> None:
     """A decorator that rescues nothing is a mistake."""
-    with pytest.raises(CallbackError, match="at least one class"):
+    with pytest.raises(CallbackError, match="takes classes of errors"):
         rescue_from()
 
 

@@ -60,6 +60,7 @@ class Controller:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        _check_dependencies(cls)
         cls.__lineside_callbacks__ = _inherited(cls)
         cls.__lineside_rescues__ = _rescues(cls)
         check_callbacks(cls)
@@ -103,6 +104,15 @@ def actions_of(controller: type[Controller]) -> tuple[str, ...]:
 
 def _is_marked(member: object) -> bool:
     return Callbacks.declares(member) or bool(getattr(member, RESCUES, ()))
+
+
+def _check_dependencies(controller: type[Controller]) -> None:
+    """Refuse a guard that would guard nothing: routers read a list of this name, controllers do not."""
+    if isinstance(getattr(controller, "dependencies", None), list | tuple):
+        raise CallbackError(
+            f"{controller.__name__}: controllers ignore a list called `dependencies`; declare a method with "
+            "@before_action(), or route the controller on an APIRouter(dependencies=[...])"
+        )
 
 
 def check_callbacks(controller: type[Controller]) -> None:

@@ -1,7 +1,7 @@
 """The decorators of a controller: they only mark, the class collects and checks."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, Never, TypedDict, TypeVar, Unpack
 
 from fastapi import Response
 
@@ -38,8 +38,14 @@ class ActionOptions(TypedDict, total=False):
     max_body_size: int
 
 
+def _only_options(decorator: str, given: tuple[object, ...]) -> None:
+    """Refuse what stands where options belong: mostly the method, when the parentheses are missing."""
+    if given:
+        raise CallbackError(f"write @{decorator}() with parentheses above the method, options by name")
+
+
 def before_action(
-    *,
+    *misplaced: Never,
     only: Iterable[str] | None = None,
     except_: Iterable[str] = (),
     responses: Responses | None = None,
@@ -53,12 +59,14 @@ def before_action(
         only: The actions it runs for; None means all.
         except_: The actions it does not run for.
         responses: What it may answer, for OpenAPI, as in FastAPI's ``responses=``.
+        misplaced: Nothing; a method here means that the parentheses are missing.
     """
+    _only_options("before_action", misplaced)
     return declare("before", only=only, except_=except_, responses=responses or {})
 
 
 def after_action(
-    *, only: Iterable[str] | None = None, except_: Iterable[str] = ()
+    *misplaced: Never, only: Iterable[str] | None = None, except_: Iterable[str] = ()
 ) -> Callable[[_Function], _Function]:
     """Run a method after actions, before the response is sent (as Rails' `after_action`).
 
@@ -68,12 +76,14 @@ def after_action(
     Args:
         only: The actions it runs for; None means all.
         except_: The actions it does not run for.
+        misplaced: Nothing; a method here means that the parentheses are missing.
     """
+    _only_options("after_action", misplaced)
     return declare("after", only=only, except_=except_)
 
 
 def around_action(
-    *,
+    *misplaced: Never,
     only: Iterable[str] | None = None,
     except_: Iterable[str] = (),
     responses: Responses | None = None,
@@ -87,7 +97,9 @@ def around_action(
         only: The actions it runs for; None means all.
         except_: The actions it does not run for.
         responses: What it may answer, for OpenAPI, as in FastAPI's ``responses=``.
+        misplaced: Nothing; a method here means that the parentheses are missing.
     """
+    _only_options("around_action", misplaced)
     return declare("around", only=only, except_=except_, responses=responses or {})
 
 
@@ -106,9 +118,13 @@ def rescue_from(
         status_code: Status for a returned value that is not a ``Response``, and for OpenAPI.
             Default: the error's ``status_hint`` or 500.
         description: What OpenAPI says about that status.
+
+    Raises:
+        CallbackError: Something else than classes of errors is given, or nothing.
     """
-    if not errors:
-        raise CallbackError("rescue_from() needs at least one class of errors")
+    # Without parentheses `errors` is the method itself, which would be lost.
+    if not errors or not all(_is_error_class(error) for error in errors):
+        raise CallbackError("rescue_from takes classes of errors: @rescue_from(KeyError, status_code=404)")
 
     def mark(function: _Function) -> _Function:
         known = getattr(function, RESCUES, ())
@@ -118,13 +134,19 @@ def rescue_from(
     return mark
 
 
-def action(**options: Unpack[ActionOptions]) -> Callable[[_Function], _Function]:
+def _is_error_class(given: object) -> bool:
+    return isinstance(given, type) and issubclass(given, Exception)
+
+
+def action(*misplaced: Never, **options: Unpack[ActionOptions]) -> Callable[[_Function], _Function]:
     """Give an action the options of a FastAPI path operation, under FastAPI's names.
 
     Args:
         options: For instance ``status_code=202``, ``summary=...``, ``response_class=EventSourceResponse``,
             ``max_body_size=`` in bytes.
+        misplaced: Nothing; a method here means that the parentheses are missing.
     """
+    _only_options("action", misplaced)
 
     def mark(function: _Function) -> _Function:
         setattr(function, OPTIONS, {**getattr(function, OPTIONS, {}), **options})
