@@ -1,4 +1,4 @@
-"""Schemas derived from a model validate as the model would have: its validators hold."""
+"""Schemas derived from a model validate as the model would have: its validators, times with their zone."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -248,3 +248,35 @@ def test_a_model_validator_of_a_given_input_schema_asks_for_a_patch_schema() -> 
         ability: CurrentAbility
 
     assert Whole.model is Checked
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/events"), ("PATCH", "/events/1")])
+@pytest.mark.parametrize("field", ["starts_at", "ends_at", "doors_at"])
+def test_a_time_without_a_zone_is_refused_where_the_column_keeps_one(
+    client: TestClient, method: str, path: str, field: str
+) -> None:
+    """On its field, before an ability compares it and before the database refuses it."""
+    values = {"starts_at": "2026-01-01T20:00:00Z", field: "2026-01-01T20:00:00"}
+    response = client.request(method, path, json=values)
+    assert response.status_code == 422
+    assert [error["loc"] for error in response.json()["detail"]] == [["body", field]]
+    assert response.json()["detail"][0]["type"] == "timezone_aware"
+
+
+@pytest.mark.parametrize("field", ["starts_at", "ends_at", "doors_at"])
+def test_a_time_with_a_zone_is_kept(client: TestClient, field: str) -> None:
+    """It comes back as the same moment; the model's constraints on it still hold."""
+    response = client.patch("/events/1", json={field: "2026-01-01T22:00:00+02:00"})
+    assert response.json()[field] == "2026-01-01T20:00:00Z"
+    assert client.patch("/events/1", json={"ends_at": "1999-01-01T00:00:00Z"}).status_code == 422
+    assert client.patch("/events/1", json={"ends_at": None}).json()["ends_at"] is None
+
+
+@pytest.mark.parametrize("field", ["printed_at", "filed_at"])
+def test_a_column_without_a_zone_takes_times_without_one(client: TestClient, field: str) -> None:
+    """One with a zone would lose it in SQLite and be refused by PostgreSQL: 422 on its field."""
+    response = client.patch("/events/1", json={field: "2026-01-01T20:00:00"})
+    assert response.json()[field] == "2026-01-01T20:00:00"
+    refused = client.patch("/events/1", json={field: "2026-01-01T20:00:00Z"})
+    assert refused.status_code == 422
+    assert refused.json()["detail"][0]["loc"] == ["body", field]
