@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import pytest
 from fastapi import Depends, FastAPI, Header
 from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession as SQLAlchemySession
 from sqlalchemy.orm import registry
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, Session, SQLModel
 from starlette.testclient import TestClient
 
 from lineside.abilities import Ability, Rules
@@ -291,6 +292,59 @@ def test_a_permitted_field_that_the_model_has_not_is_named() -> None:
         class Misspelt(ResourceController[Article]):
             permit = ("titel",)
             ability: CurrentAbility
+
+
+def test_permitted_fields_that_are_a_text_are_answered_with_a_tuple() -> None:
+    """``("title")`` is no tuple; its letters are no fields."""
+    with pytest.raises(ConfigurationError, match=r'permit is text; write permit = \("title",\)'):
+
+        class Permitted(ResourceController[Article]):
+            permit = "title"
+            ability: CurrentAbility
+
+
+def test_exposed_fields_that_are_a_text_are_answered_with_a_tuple() -> None:
+    """The same mistake on the way out."""
+    with pytest.raises(ConfigurationError, match=r'expose is text; write expose = \("title",\)'):
+
+        class Exposed(ResourceController[Article]):
+            permit = ("title",)
+            expose = "title"
+            ability: CurrentAbility
+
+
+def test_a_model_without_a_table_is_named() -> None:
+    """The error says what its class line lacks."""
+
+    class Draft(SQLModel):
+        id: int | None = Field(default=None, primary_key=True)
+        title: str
+
+    with pytest.raises(ConfigurationError, match="Draft is no table; add table=True"):
+
+        class Drafts(ResourceController[Draft]):
+            permit = ("title",)
+            ability: CurrentAbility
+
+
+def test_a_session_that_is_not_async_is_refused() -> None:
+    """There is nothing to await; the error says so before the first request."""
+    with pytest.raises(ConfigurationError, match=r"Sync\.session is a Session of sqlmodel; .*AsyncSession"):
+
+        class Sync(ResourceController[Article]):
+            permit = ("title",)
+            ability: CurrentAbility
+            session: Annotated[Session, Depends(current_user)]  # type: ignore[assignment]
+
+
+def test_a_session_of_sqlalchemy_is_refused() -> None:
+    """It is async, and has no `exec`."""
+    with pytest.raises(ConfigurationError, match=r"Plain\.session is a AsyncSession of sqlalchemy"):
+
+        class Plain(ResourceController[Article]):
+            permit = ("title",)
+            ability: CurrentAbility
+            session: Annotated[SQLAlchemySession, Depends(current_user)]  # type: ignore[assignment]
 
 
 def test_a_database_without_tables_is_an_error_of_ours(tmp_path: Path) -> None:

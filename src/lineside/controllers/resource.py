@@ -32,20 +32,23 @@ read is a 404, one that may be read but not changed is a 403, and a field that i
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Generic, cast
+from typing import Annotated, Any, ClassVar, Final, Generic, cast, get_args, get_origin
 
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession as SQLAlchemySession
+from sqlalchemy.orm import Session
 from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import TypeVar
 
 from lineside.abilities import Ability
 from lineside.controllers._controller import Controller
 from lineside.controllers._marks import action, rescue_from
-from lineside.controllers._refused import answering_refused_values
+from lineside.controllers._refused import answering_refused_values, decimals_past_a_double
 from lineside.controllers._schemas import input_schema, key_annotation, output_schema, patch_schema
 from lineside.controllers._signature import injections, type_arguments
 from lineside.exceptions import ConfigurationError, RecordNotFoundError
@@ -69,6 +72,8 @@ class Page(BaseModel):
 
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "No such record, or none you may read"}}
 _DENIED: dict[int | str, dict[str, Any]] = {403: {"description": "The ability does not grant this"}}
+# What people have instead of sqlmodel's AsyncSession: nothing to await, or no `exec`.
+_OTHER_SESSIONS: Final = (Session, SQLAlchemySession)
 # The driver does not say which value it is.
 _UNFIT = {"type": "value_out_of_range", "loc": ("body",), "msg": "A value does not fit the database"}
 
@@ -186,6 +191,9 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT]):
         return cast("OutT", whole)
 
     async def _save(self, record: Any) -> None:
+        past = decimals_past_a_double(record, self.session.get_bind().dialect)
+        if past:
+            raise RequestValidationError([{**_UNFIT, "loc": ("body", name)} for name in past])
         self.session.add(record)
         with answering_refused_values(RequestValidationError([_UNFIT])):
             await self.session.flush()
@@ -209,12 +217,7 @@ _MODEL, _IN, _PATCH, _OUT, _KEY = getattr(ResourceController, "__parameters__") 
 def _derive(controller: type[Any], model: type[Any], arguments: dict[Any, Any]) -> None:
     """Fill in the type arguments that the class leaves out, and check what it must declare."""
     name = controller.__name__
-    ability = injections(controller).get("ability")
-    if ability is None:
-        raise ConfigurationError(
-            f"{name} needs an ability: declare `ability: CurrentAbility` in it or in a base, where "
-            "CurrentAbility = Annotated[Ability, Depends(ability_for(define_abilities, user=...))]"
-        )
+    _check(controller, model)
     keys = inspect(model).primary_key
     if len(keys) != 1:
         raise ConfigurationError(
@@ -233,3 +236,33 @@ def _derive(controller: type[Any], model: type[Any], arguments: dict[Any, Any]) 
         given[_KEY] = key_annotation(model.model_fields[keys[0].key].annotation)
     controller.model, controller.output = model, given[_OUT]
     controller.__lineside_types__ = given
+
+
+def _check(controller: type[Any], model: type[Any]) -> None:
+    name, injected = controller.__name__, injections(controller)
+    if "ability" not in injected:
+        raise ConfigurationError(
+            f"{name} needs an ability: declare `ability: CurrentAbility` in it or in a base, where "
+            "CurrentAbility = Annotated[Ability, Depends(ability_for(define_abilities, user=...))]"
+        )
+    session: Any = injected["session"].annotation if "session" in injected else None
+    session = get_args(session)[0] if get_origin(session) is Annotated else session
+    if (
+        isinstance(session, type)
+        and issubclass(session, _OTHER_SESSIONS)
+        and not issubclass(session, AsyncSession)
+    ):
+        raise ConfigurationError(
+            f"{name}.session is a {session.__name__} of {session.__module__.partition('.')[0]}; "
+            "ResourceController needs sqlmodel's AsyncSession: leave `session` out, and "
+            "install_database(app, url) gives one"
+        )
+    if inspect(model, raiseerr=False) is None:
+        raise ConfigurationError(
+            f"{name}: {model.__name__} is no table; add table=True to its class line, "
+            f"as in class {model.__name__}(SQLModel, table=True)"
+        )
+    for option in ("permit", "expose"):
+        names = getattr(controller, option)
+        if isinstance(names, str):
+            raise ConfigurationError(f'{name}: {option} is text; write {option} = ("{names}",)')
