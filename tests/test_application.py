@@ -92,6 +92,8 @@ class TestInstalling:
             {"metrics": {"path": "metrics"}},
             {"app": {"allowed_hosts": ["http://blog.example/"]}},
             {"app": {"debug": "perhaps"}},
+            {"metrics": {"pth": "/metrics"}},
+            {"metrics": True},
             "config",
         ],
     )
@@ -107,6 +109,35 @@ class TestInstalling:
         assert app.user_middleware == []
         Lineside(app, {})
         TestApp(app).get("/posts/1").assert_status(200)
+
+    @pytest.mark.parametrize(
+        ("settings", "answer"),
+        [
+            ({"metrics": {"pth": "/metrics"}}, "unknown setting 'metrics.pth'; did you mean 'metrics.path'?"),
+            ({"metrics": {"enabled": True}}, "unknown setting 'metrics.enabled'; did you mean"),
+            ({"metrics": True}, "'metrics' is a bool and no map; set metrics.path instead"),
+            (
+                {"database": {"URI": "sqlite://"}},
+                "unknown setting 'database.URI'; did you mean 'database.url'?",
+            ),
+            ({"database": "postgresql://me:hunter2@db/blog"}, "'database' is a str and no map"),
+        ],
+    )
+    def test_a_key_that_would_be_ignored_is_named(self, settings: dict[str, Any], answer: str) -> None:
+        """A misspelled key is no app without metrics; a value, which may be secret, is not shown."""
+        with pytest.raises(ConfigurationError) as caught:
+            Lineside(make_app(), settings)
+        assert answer in caught.value.message
+        assert "hunter2" not in caught.value.message
+
+    def test_keys_of_the_apps_own_stay(self) -> None:
+        """A section may be null, or hold what the app binds to a model of its own."""
+        own = {
+            "app": {"name": "Blog"},
+            "metrics": None,
+            "database": {"host": "db", "pool": 5, "timeout": "5s"},
+        }
+        assert Lineside(make_app(), own).config.get_int("database.pool") == 5
 
     def test_it_shows_itself_without_settings(self) -> None:
         """Its repr has the environment and the title, no secret."""

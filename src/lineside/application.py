@@ -10,15 +10,17 @@
     async def announce() -> None:
         lineside.logger.info("up in %s", lineside.environment)
 
-It adds a request id to every response and log line, answers our errors, opens what the configuration
-asks for, and closes it again. No route, handler, lifespan or OpenAPI operation of yours changes.
+It adds a request id to every response and log record; a formatter shows it. It answers our errors, opens
+what the configuration asks for, and closes it again. No route, handler, lifespan or OpenAPI operation of
+yours changes.
 """
 
+import difflib
 import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
 
 from fastapi import APIRouter, FastAPI
 
@@ -44,6 +46,8 @@ _Hook = TypeVar("_Hook", bound=Hook)
 _Part = TypeVar("_Part")
 _Moment = Literal["before_start", "after_start", "before_stop", "after_stop"]
 _STATE = "lineside"
+# What we read below each section. `metrics` is ours alone; `database` may hold keys of an app's own model.
+_SECTIONS: Final = {"database": "url", "metrics": "path"}
 
 
 class Lineside:
@@ -65,7 +69,8 @@ class Lineside:
         logger: A logger for the app's own lines.
 
     Raises:
-        ConfigurationError: The app has already answered a request, or has other settings.
+        ConfigurationError: The app has already answered a request, or has other settings; or a key
+            of ``metrics`` or ``database`` is misspelled.
         ProductionCheckError: A production setting is missing or unsafe; all of them are named.
     """
 
@@ -103,6 +108,8 @@ class Lineside:
         self._signer: Signer | None = None
         # Whatever the settings may have wrong is found first: an error leaves the app as it was.
         self._refuse_debug_pages()
+        for section in _SECTIONS:
+            _check_section(config, section)
         debug = config.get_bool("app.debug", default=False)
         metrics_path = self._metrics_path()
         self._metrics = Metrics() if metrics_path else None
@@ -255,6 +262,23 @@ def _config(settings: object) -> Config:
         )
     # The variable that names the environment counts here too: in production a mapping is checked.
     return Config.from_dict(settings, environment=os.environ.get("LINESIDE_ENV") or "test")
+
+
+def _check_section(config: Config, section: str) -> None:
+    """Refuse what would be ignored in silence: a misspelled key leaves its part away."""
+    read = _SECTIONS[section]
+    given = config.get(section, None)
+    if given is None:
+        return
+    if not isinstance(given, Mapping):
+        # Without the value, which may be a URL with a password.
+        raise ConfigurationError(
+            f"{section!r} is a {type(given).__name__} and no map; set {section}.{read} instead"
+        )
+    for key in cast("Mapping[str, Any]", given):
+        is_alike = bool(difflib.get_close_matches(key.lower(), [read]))
+        if key != read and (is_alike or section == "metrics"):
+            raise ConfigurationError(f"unknown setting '{section}.{key}'; did you mean '{section}.{read}'?")
 
 
 def _asked_for(part: _Part | None, key: str, example: str, config: Config) -> _Part:
