@@ -20,7 +20,9 @@ def server(
     *,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", "-p", min=0, max=65535, help="The port.")] = 8000,
-    env: Annotated[str | None, typer.Option(help="The environment; else LINESIDE_ENV, else development.")] = None,
+    env: Annotated[
+        str | None, typer.Option(help="Sets LINESIDE_ENV; default: what it is, or development.")
+    ] = None,
     reload: Annotated[bool, typer.Option("--reload", help="Restart on changes, in development.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="How many processes.")] = 1,
     timeout_graceful_shutdown: Annotated[

@@ -31,10 +31,9 @@ class ConfigKeyError(ConfigurationError, LookupError):
         self.nearest: tuple[str, ...] = tuple(nearest)
         self.files: tuple[str, ...] = tuple(files)
         hint = f" Did you mean {' or '.join(map(repr, self.nearest))}?" if self.nearest else ""
-        ways = f"in a file, as {variable}, or pass a default" if takes_default else f"in a file or as {variable}"
+        ways = f", as {variable}, or pass a default" if takes_default else f" or as {variable}"
         super().__init__(
-            f"{key!r} {reason}.{hint} Set it {ways}. "
-            f"Files read: {', '.join(self.files) or 'none'}."
+            f"{key!r} {reason}.{hint} Set it in a file{ways}. Files read: {', '.join(self.files) or 'none'}."
         )
 
 
