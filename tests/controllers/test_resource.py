@@ -329,7 +329,7 @@ def test_a_model_without_a_table_is_named() -> None:
 
 def test_a_session_that_is_not_async_is_refused() -> None:
     """There is nothing to await; the error says so before the first request."""
-    with pytest.raises(ConfigurationError, match=r"Sync\.session is a Session of sqlmodel; .*AsyncSession"):
+    with pytest.raises(ConfigurationError, match=r"Sync\.session is sqlmodel's Session; .*AsyncSession"):
 
         class Sync(ResourceController[Article]):
             permit = ("title",)
@@ -339,7 +339,7 @@ def test_a_session_that_is_not_async_is_refused() -> None:
 
 def test_a_session_of_sqlalchemy_is_refused() -> None:
     """It is async, and has no `exec`."""
-    with pytest.raises(ConfigurationError, match=r"Plain\.session is a AsyncSession of sqlalchemy"):
+    with pytest.raises(ConfigurationError, match=r"Plain\.session is sqlalchemy's AsyncSession"):
 
         class Plain(ResourceController[Article]):
             permit = ("title",)

@@ -191,7 +191,7 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT]):
         return cast("OutT", whole)
 
     async def _save(self, record: Any) -> None:
-        past = decimals_past_a_double(record, self.session.get_bind().dialect)
+        past = decimals_past_a_double(record, self.session.get_bind(self.model).dialect)
         if past:
             raise RequestValidationError([{**_UNFIT, "loc": ("body", name)} for name in past])
         self.session.add(record)
@@ -253,7 +253,7 @@ def _check(controller: type[Any], model: type[Any]) -> None:
         and not issubclass(session, AsyncSession)
     ):
         raise ConfigurationError(
-            f"{name}.session is a {session.__name__} of {session.__module__.partition('.')[0]}; "
+            f"{name}.session is {session.__module__.partition('.')[0]}'s {session.__name__}; "
             "ResourceController needs sqlmodel's AsyncSession: leave `session` out, and "
             "install_database(app, url) gives one"
         )
