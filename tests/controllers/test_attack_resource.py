@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from fastapi import Depends, FastAPI
+from pydantic import BaseModel
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 from starlette.testclient import TestClient
@@ -29,6 +31,7 @@ class Account(Table, table=True):
     salary: str = "salary-of-the-record"
     points: int = 0
     share: float = 0.0
+    balance: Decimal = Decimal(0)
     opened_at: datetime | None = None
     period: timedelta | None = None
 
@@ -42,17 +45,14 @@ CurrentAbility = Annotated[Ability, Depends(ability_for(define_abilities))]
 
 
 class AccountsController(ResourceController[Account]):
-    permit = ("title", "api_token", "salary", "points", "share", "opened_at", "period")
+    permit = ("title", "api_token", "salary", "points", "share", "balance", "opened_at", "period")
     ability: CurrentAbility
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
-def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClient]:
-    sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'a.sqlite3'}" if sqlite else request.getfixturevalue("postgres_url")
+def running(url: str, controller: type[Any]) -> TestClient:
     app = FastAPI()
     database = install_database(app, url)
-    resources(app, "accounts", AccountsController)
+    resources(app, "accounts", controller)
 
     async def create_tables() -> None:
         async with database.engine.begin() as connection:
@@ -60,7 +60,14 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClien
             await connection.run_sync(Table.metadata.create_all)
 
     app.router.on_startup.append(create_tables)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    return TestClient(app, raise_server_exceptions=False)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClient]:
+    sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'a.sqlite3'}" if sqlite else request.getfixturevalue("postgres_url")
+    with running(url, AccountsController) as client:
         assert client.post("/accounts", json={"title": "First"}).status_code == 201
         yield client
 
@@ -105,3 +112,35 @@ def test_a_number_past_the_column_is_no_server_error(client: TestClient, number:
     """PostgreSQL's integer has 32 bits, SQLite's 64: a key is missing, a value is refused or kept."""
     assert client.get(f"/accounts/{number}").status_code == 404
     assert client.patch("/accounts/1", json={"points": number}).status_code in (200, 422)
+
+
+@pytest.mark.parametrize("amount", ["1e400", "-1e400", "1e999999", "9" * 400])
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_a_decimal_that_the_column_cannot_keep_spoils_no_record(
+    client: TestClient, method: str, amount: str
+) -> None:
+    """SQLite keeps decimals as doubles: infinity would be stored, and fail whenever it is read."""
+    path = "/accounts" if method == "POST" else "/accounts/1"
+    assert client.request(method, path, json={"balance": amount}).status_code in (200, 201, 422)
+    assert client.get("/accounts").status_code == 200
+
+
+class AccountIn(BaseModel):
+    balance: Decimal
+
+
+class OwnSchemaController(ResourceController[Account, AccountIn]):
+    ability: CurrentAbility
+
+
+@pytest.mark.parametrize("controller", [AccountsController, OwnSchemaController])
+def test_a_decimal_past_a_double_is_refused_by_name_where_the_driver_keeps_doubles(
+    tmp_path: Path, controller: type[Any]
+) -> None:
+    """Whatever the schema let pass; a large double is kept."""
+    with running(f"sqlite:///{tmp_path / 'a.sqlite3'}", controller) as client:
+        assert client.post("/accounts", json={"balance": "1"}).status_code == 201
+        response = client.patch("/accounts/1", json={"balance": "1e400"})
+        assert response.status_code == 422
+        assert response.json()["detail"][0]["loc"] == ["body", "balance"]
+        assert client.patch("/accounts/1", json={"balance": "1e308"}).status_code == 200
