@@ -1,12 +1,12 @@
 """`resources` and `resource`: the seven actions, filters, names, further actions."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, Query
 from fastapi.testclient import TestClient
 
-from lineside.controllers import Controller, action
+from lineside.controllers import Controller, action, before_action
 from lineside.exceptions import RoutingError
 from lineside.routing import namespace, path_for, resource, resources, route_list
 
@@ -304,3 +304,74 @@ def test_an_operation_id_of_ones_own_stays_unique_over_methods() -> None:
     operations = [found for path in app.openapi()["paths"].values() for found in path.values()]
     ids = sorted(operation["operationId"] for operation in operations)
     assert ids == ["changeIt", "changeIt_put", "doBoth", "doBoth_post"]
+
+
+class Slugged(Controller):
+    """Its members are found by `slug`, and `publish` still asks for `id`."""
+
+    async def search(self, id: int) -> int:
+        return id
+
+    async def show(self, slug: str, id: Annotated[int, Query()] = 0) -> str:
+        return f"{slug} {id}"
+
+    async def update(self, slug: str, id: int = Query(default=1)) -> str:
+        return f"{slug} {id}"
+
+    async def publish(self, id: str) -> str:
+        return id
+
+
+def test_an_action_that_asks_for_id_where_the_path_has_another_parameter_is_an_error() -> None:
+    """FastAPI would read `id` from the query, and every request would be a 422."""
+    with pytest.raises(
+        RoutingError,
+        match=r"Slugged\.publish.*`id`.*/posts/\{post_id\}/ps/\{slug\}/publish.*'post_id', 'slug'.*"
+        r"rename the action's parameter to slug, or drop param=",
+    ):
+        resources(FastAPI(), "posts", All).resources(
+            "ps", Slugged, param="slug", member={"publish": "POST"}, only=[]
+        )
+
+
+def test_a_callback_that_asks_for_id_where_the_path_has_another_parameter_is_an_error() -> None:
+    """The error names the callback; actions that it does not run before are no matter."""
+
+    class Loading(Controller):
+        @before_action(only=["show"])
+        async def load(self, id: int) -> None: ...
+
+        async def index(self) -> str:
+            return "index"
+
+        async def show(self, slug: str) -> str:
+            return slug
+
+    with pytest.raises(
+        RoutingError, match=r"Loading\.show: its callback load takes `id`.*rename the callback's"
+    ):
+        resources(FastAPI(), "ps", Loading, param="slug")
+    resources(FastAPI(), "ps", Loading, param="slug", only=["index"])
+
+
+def test_an_id_that_says_where_it_comes_from_is_the_users_own() -> None:
+    """Said in the annotation or in the default; and a collection's `id` is a query parameter as ever."""
+    app = FastAPI()
+    resources(app, "ps", Slugged, param="slug", except_=["publish"], collection={"search": "GET"})
+    client = TestClient(app)
+    assert client.get("/ps/a?id=7").json() == "a 7"
+    assert client.patch("/ps/a").json() == "a 1"
+    assert client.get("/ps/search?id=3").json() == 3
+
+
+def test_an_id_in_the_path_in_front_of_a_resource_is_in_its_path() -> None:
+    """A router's own prefix is a part of the path."""
+
+    class Pages(Controller):
+        async def show(self, id: int, slug: str) -> str:
+            return f"{id} {slug}"
+
+    router, app = APIRouter(prefix="/books/{id}"), FastAPI()
+    resources(router, "pages", Pages, param="slug")
+    app.include_router(router)
+    assert TestClient(app).get("/books/7/pages/a").json() == "7 a"

@@ -9,6 +9,7 @@ from lineside.controllers.endpoints import OPTIONS, RESTFUL_ACTIONS, actions_of,
 from lineside.exceptions import RoutingError
 from lineside.routing._constraints import Constraints, requirements
 from lineside.routing._inflect import singular as singular_of
+from lineside.routing._member_key import check_member_key
 from lineside.routing._paths import parameters_of
 from lineside.routing._scope import RouteScope, Target, scope_of
 
@@ -263,6 +264,9 @@ def _register(
             # An id of the user's own is one action's; the second method of it needs another.
             options["operation_id"] += line.operation.removeprefix(line.action)
         planned = plan(controller, line.action, guards=scope.guards)
+        if line.on_member:
+            path = scope.router.prefix + scope.prefix + member_base + line.path
+            check_member_key(planned, path=path, param=[*parameters_of(member_base)][-1])
         if line.action == "create" and planned.signature.return_annotation is not None:
             options.setdefault("status_code", 201)
         scope.add(
