@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from lineside.exceptions import RoutingError
+from lineside.routing._checks import check_constraints
 from lineside.routing._patterns import compile_constraint
 
 Constraint = Callable[[HTTPConnection], bool]
@@ -67,7 +68,7 @@ def requirements(constraints: Constraints | None) -> Requirements:
     """Take constraints apart and compile their patterns.
 
     Raises:
-        RoutingError: A pattern cannot be compiled, or would let a client make matching slow.
+        RoutingError: A pattern stands alone, cannot be compiled, or would let a client make matching slow.
     """
     if constraints is None:
         return Requirements()
@@ -78,6 +79,7 @@ def requirements(constraints: Constraints | None) -> Requirements:
         )
     if callable(constraints):
         return Requirements(functions=(constraints,))
+    check_constraints(constraints)
     total = Requirements()
     for constraint in constraints:
         total += requirements(constraint)

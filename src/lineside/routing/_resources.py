@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict, Unpack, cast
+from typing import Any, Literal, TypedDict, Unpack, cast
 
 from lineside.controllers import ActionOptions, Controller
 from lineside.controllers.endpoints import OPTIONS, RESTFUL_ACTIONS, actions_of, plan
 from lineside.exceptions import RoutingError
+from lineside.routing._checks import check_controller, check_name, check_options, methods_of, segment_of
 from lineside.routing._constraints import Constraints, requirements
 from lineside.routing._inflect import singular as singular_of
 from lineside.routing._member_key import check_member_key
@@ -29,6 +30,11 @@ class ResourceOptions(TypedDict, total=False):
     collection: Actions
     constraints: Constraints
     tags: Iterable[str]
+
+
+_OPTIONS = frozenset(ResourceOptions.__annotations__)
+#: Options of `resources` that have no meaning for the one member of `resource`.
+_PLURAL_OPTIONS = frozenset(("param", "singular", "member"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ def resources(
         The resource, to nest others below it.
 
     Raises:
-        RoutingError: An unknown action, a bad pattern, or a wrong path.
+        RoutingError: An unknown option, action or HTTP method, a bad pattern, or a wrong name or path.
     """
     scope = scope_of(target)
     return _route_plural(scope, scope, scope, name, controller, options)
@@ -136,21 +142,19 @@ def resource(
         controller: The class with the actions.
         options: As of `resources`; ``param``, ``singular`` and ``member`` have no meaning here.
     """
-    meaningless = {"param", "singular", "member"} & set(options)
+    where = f"resource({name!r})"
+    meaningless = _PLURAL_OPTIONS & set(options)
     if meaningless:
-        raise RoutingError(
-            f"resource({name!r}) has one member without a parameter: drop {sorted(meaningless)}"
-        )
+        raise RoutingError(f"{where} has one member without a parameter: drop {sorted(meaningless)}")
+    _check(name, controller, options, known=_OPTIONS - _PLURAL_OPTIONS, where=where)
     scope = scope_of(target)
     lines = [
-        *_extra(options.get("collection"), name, on_member=False),
+        *_extra(options, "collection", name, where=where),
         *(replace(line, on_member=False) for line in _restful(name, name)[1:]),
     ]
     home = _home(scope, options, name)
-    base = _base(options, name)
-    requirements(options.get("constraints")).check(
-        parameters_of(home.prefix + base), where=f"resource({name!r})"
-    )
+    base = segment_of(options.get("path", name), where=where)
+    requirements(options.get("constraints")).check(parameters_of(home.prefix + base), where=where)
     _register(home, home, controller, _chosen(lines, controller, options), base, base, name)
     below = home.inside(base, name=f"{name}_").within(tags=())
     return Resources(below, scope)
@@ -165,19 +169,21 @@ def _route_plural(
     options: ResourceOptions,
 ) -> Resources:
     """Route a plural resource: its collection in one scope, its members in another when shallow."""
+    where = f"resources({name!r})"
+    _check(name, controller, options, known=_OPTIONS, where=where)
     one = options.get("singular") or singular_of(name)
     param = options.get("param", "id")
     # Further actions on the collection come first: "/posts/search" is not the post called "search".
     lines = [
-        *_extra(options.get("collection"), name, on_member=False),
+        *_extra(options, "collection", name, where=where),
         *_restful(name, one),
-        *_extra(options.get("member"), one, on_member=True),
+        *_extra(options, "member", one, where=where),
     ]
     home, short = _home(scope, options, name), _home(members, options, name)
-    base = _base(options, name)
+    base = segment_of(options.get("path", name), where=where)
     member_base = f"{base}/{{{param}}}"
     known = [*parameters_of(home.prefix + member_base), *parameters_of(short.prefix)]
-    requirements(options.get("constraints")).check(known, where=f"resources({name!r})")
+    requirements(options.get("constraints")).check(known, where=where)
     _register(home, short, controller, _chosen(lines, controller, options), base, member_base, name)
     nested = param if param.startswith(f"{one}_") else f"{one}_{param}"
     below = short.inside(f"{base}/{{{nested}}}", name=f"{one}_").within(
@@ -185,6 +191,19 @@ def _route_plural(
         tags=outer.tags,
     )
     return Resources(below, outer)
+
+
+def _check(
+    name: str,
+    controller: type[Controller],
+    options: ResourceOptions,
+    *,
+    known: frozenset[str],
+    where: str,
+) -> None:
+    check_name(name, where=where)
+    check_options(options, known=known, where=where)
+    check_controller(controller, where=where)
 
 
 def _restful(plural: str, one: str) -> list[_Line]:
@@ -201,11 +220,14 @@ def _restful(plural: str, one: str) -> list[_Line]:
     ]
 
 
-def _extra(actions: Actions | None, noun: str, *, on_member: bool) -> list[_Line]:
+def _extra(
+    options: ResourceOptions, option: Literal["member", "collection"], noun: str, *, where: str
+) -> list[_Line]:
+    on_member = option == "member"
     return [
-        _Line(action, method.upper(), f"/{action}", f"{action}_{noun}", on_member, is_repeated=position > 0)
-        for action, methods in (actions or {}).items()
-        for position, method in enumerate([methods] if isinstance(methods, str) else methods)
+        _Line(action, method, f"/{action}", f"{action}_{noun}", on_member, is_repeated=position > 0)
+        for action, methods in methods_of(options.get(option), option=option, where=where)
+        for position, method in enumerate(methods)
     ]
 
 
@@ -225,6 +247,10 @@ def _chosen(lines: list[_Line], controller: type[Controller], options: ResourceO
         raise RoutingError(
             f"{controller.__name__} has no action {sorted(unknown)}; its actions are {sorted(defined)}"
         )
+    if not defined and only is None:
+        raise RoutingError(
+            f"{controller.__name__} has no actions; define methods such as `async def index(self)`"
+        )
     unrouted = asked - {line.action for line in lines}
     if unrouted:
         raise RoutingError(
@@ -240,11 +266,6 @@ def _home(scope: RouteScope, options: ResourceOptions, name: str) -> RouteScope:
         requirements=scope.requirements + requirements(options.get("constraints")),
         tags=tuple(options.get("tags", ())) or scope.tags or (name,),
     )
-
-
-def _base(options: ResourceOptions, name: str) -> str:
-    segment = options.get("path", name).strip("/")
-    return f"/{segment}" if segment else ""
 
 
 def _register(

@@ -9,8 +9,9 @@ from fastapi.datastructures import DefaultPlaceholder
 
 from lineside.callbacks import Callback
 from lineside.controllers import ActionOptions
-from lineside.controllers.endpoints import Plan, endpoint_for, guard, plan_function
+from lineside.controllers.endpoints import Plan, endpoint_for, plan_function
 from lineside.exceptions import RoutingError
+from lineside.routing._checks import check_name, guards_of
 from lineside.routing._constraints import Constraints, Requirements, requirements
 from lineside.routing._paths import parameters_of
 from lineside.routing._route import REQUIREMENTS, ConstrainedRoute, ResourceRoute
@@ -196,6 +197,7 @@ def namespace(
     Returns:
         A scope for `resources`, `resource`, `namespace`, `scope`, and with ``get``, ``post`` ... of its own.
     """
+    check_name(name, where=f"namespace({name!r})")
     prefix = f"/{name}" if path is None else path
     return _inside(target, prefix, name=f"{name}_", before=before, constraints=constraints, tags=tags)
 
@@ -232,9 +234,8 @@ def _inside(
     outer = scope_of(target)
     if path and (not path.startswith("/") or path.endswith("/")):
         raise RoutingError(f"path {path!r}: begin it with `/` and end it without")
-    guards = tuple(given if isinstance(given, Callback) else guard(given) for given in before)
     return outer.inside(path, name=name).within(
-        guards=outer.guards + guards,
+        guards=outer.guards + guards_of(before),
         requirements=outer.requirements + requirements(constraints),
         tags=(*outer.tags, *tags),
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from starlette.requests import HTTPConnection
 
 from lineside.exceptions import RoutingError, UnknownVersionError
+from lineside.routing._checks import versions_of
 from lineside.routing._constraints import Requirements
 from lineside.routing._scope import RouteScope, Target, scope_of
 
@@ -38,9 +39,12 @@ def versions(target: Target, known: Iterable[str], *, header: str = "API-Version
 
     Returns:
         The scope of each version, by its name: ``api["2"]``.
+
+    Raises:
+        RoutingError: A version is no text, or the default is none of them.
     """
     outer = scope_of(target)
-    names = tuple(known)
+    names = versions_of(known)
     if default not in names:
         raise RoutingError(f"default version {default!r} is none of {names}")
     return Versions(
