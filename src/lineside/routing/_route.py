@@ -26,7 +26,8 @@ class ResourceRoute(ControllerRoute):
         controller = self.plan.controller
         if controller and self.body_field is not None and options.get("max_body_size") is None:
             # A GET that reads a body is rare and costs as much memory: once more, with the limit.
-            super().__init__(path, endpoint, **{**options, "max_body_size": controller.max_body_size})
+            options["max_body_size"] = controller.max_body_size
+            super().__init__(path, endpoint, **options)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match as Starlette does."""
