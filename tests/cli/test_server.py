@@ -295,6 +295,30 @@ def test_a_log_config_is_passed_on(start: Start, tmp_path: Path) -> None:
     assert server.stop() == 0
 
 
+def test_the_log_config_of_the_guide_shows_request_ids(start: Start, tmp_path: Path, port: int) -> None:
+    """Its lines are JSON, and those of a request have the id that the client got."""
+    guide = Path(__file__).parents[2] / "docs" / "guides" / "instrumentation.md"
+    (tmp_path / "log.json").write_text(guide.read_text("utf-8").split("```json\n")[1].split("```")[0])
+    (tmp_path / "logged.py").write_text(
+        "from fastapi import FastAPI\nfrom lineside.application import Lineside\n"
+        "app = FastAPI()\nlineside = Lineside(app, {})\n"
+        "@app.get('/')\nasync def home() -> dict[str, str]:\n"
+        "    lineside.logger.info('at home')\n    return {}\n"
+    )
+    server = start("logged:app", "--log-config", "log.json")
+    server.wait_for("Uvicorn running")
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"X-Request-ID": "id-of-the-client"})
+    urllib.request.urlopen(asked, timeout=10).close()
+    server.wait_for("id-of-the-client", times=2)
+    assert server.stop() == 0
+    lines = [json.loads(line) for line in server.lines]
+    of_the_request = {
+        line["logger"]: line["message"] for line in lines if line["request_id"] == "id-of-the-client"
+    }
+    assert of_the_request["lineside.app"] == "at home"
+    assert "GET / HTTP/1.1" in of_the_request["uvicorn.access"]
+
+
 def test_a_log_config_that_is_missing_is_wrong_usage(start: Start) -> None:
     """It exits with 2 before anything is imported."""
     server = start("myapp:app", "--log-config", "nothing.json")
