@@ -153,3 +153,17 @@ def test_a_path_in_a_template(tmp_path: Path) -> None:
         return templates.TemplateResponse(request, "post.html", {"id": 'a"b'})
 
     assert TestClient(app).get("/page").text == '<a href="/posts/a%22b">a&#34;b</a>'
+
+
+def test_routes_that_come_later_are_found() -> None:
+    """Under a new name, under a known one with other parameters, and in a router that is included already."""
+    app = FastAPI()
+    router = APIRouter()
+    app.include_router(router, prefix="/in")
+    app.add_api_route("/things", list, name="things")
+    assert path_for(app, "things") == "/things"
+    app.add_api_route("/things/{id}", list, name="things")
+    router.add_api_route("/later/{id}", list, name="later")
+    assert path_for(app, "things", id=1) == "/things/1"
+    assert path_for(app, "later", id=2) == "/in/later/2"
+    assert path_for(app, "things") == "/things"

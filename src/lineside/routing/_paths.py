@@ -1,6 +1,7 @@
 """Paths from route names: escaped, complete, and wrong loudly."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -42,23 +43,25 @@ def path_for(
         prefix, routes_of = target.scope.get("root_path", ""), target.scope["app"]
     else:
         prefix, routes_of = "", target
-    formats = _formats(routes_of, name)
-    if not formats:
-        known = ", ".join(sorted(_index(routes_of))) or "none"
-        raise PathError(name, f"no route has this name; known names: {known}")
-    path = _filled(name, formats, params)
+    path = _path(routes_of, name, params)
     return f"{prefix.rstrip('/')}{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
 
 
-def _formats(app: Any, name: str) -> list[str]:
-    """Find the path formats of a name; the index is made once and again when a name is new."""
+def _path(app: Any, name: str, params: Mapping[str, Any]) -> str:
+    """Fill in the path from the app's index, which is made once; and again before it says no.
+
+    Routes may have come since, also to a router that was included long ago. Names come from code, so a
+    wrong one is a bug to be told and not a load to be borne.
+    """
     state = getattr(app, "state", None)
     index: _Index | None = getattr(state, _CACHE, None)
-    if index is None or name not in index:
-        index = _index(app)
-        if state is not None:
-            setattr(state, _CACHE, index)
-    return index.get(name, [])
+    if index is not None:
+        with suppress(PathError):
+            return _filled(name, index, params)
+    index = _index(app)
+    if state is not None:
+        setattr(state, _CACHE, index)
+    return _filled(name, index, params)
 
 
 def _index(app: FastAPI | APIRouter) -> _Index:
@@ -69,7 +72,10 @@ def _index(app: FastAPI | APIRouter) -> _Index:
     return found
 
 
-def _filled(name: str, formats: list[str], params: Mapping[str, Any]) -> str:
+def _filled(name: str, index: _Index, params: Mapping[str, Any]) -> str:
+    formats = index.get(name)
+    if not formats:
+        raise PathError(name, f"no route has this name; known names: {', '.join(sorted(index)) or 'none'}")
     wanted = [set(parameters_of(path_format)) for path_format in formats]
     for path_format, parameters in zip(formats, wanted, strict=True):
         if parameters == set(params):
