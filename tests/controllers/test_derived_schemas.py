@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import pytest
+from annotated_types import Ge
 from fastapi import Depends, FastAPI
 from pydantic import (
     AwareDatetime,
@@ -79,7 +80,7 @@ class Concert(Named, table=True):
 class Event(Table, table=True):
     id: int | None = Field(default=None, primary_key=True)
     starts_at: datetime
-    ends_at: datetime | None = Field(default=None, ge=datetime(2000, 1, 1, tzinfo=UTC))
+    ends_at: Annotated[datetime, Ge(datetime(2000, 1, 1, tzinfo=UTC))] | None = None
     doors_at: AwareDatetime | None = None
     printed_at: NaiveDatetime | None = None
     filed_at: datetime | None = Field(default=None, sa_column=Column(DateTime()))
