@@ -428,3 +428,16 @@ async def test_a_server_without_denial_responses_gets_a_close(app: FastAPI) -> N
     }
     await app(scope, receive, send)
     assert sent == [{"type": "websocket.close", "code": 1008, "reason": "no Post with key 7"}]
+
+
+def test_no_more_than_a_thousand_errors_are_told() -> None:
+    """A body full of wrong items buys neither seconds of the loop nor megabytes of answer."""
+    app = FastAPI(exception_handlers=error_handlers())
+
+    @app.post("/numbers")
+    async def numbers(items: list[int]) -> int:
+        return len(items)
+
+    client = TestClient(app)
+    assert len(client.post("/numbers", json=["x"] * 1_001).json()["detail"]) == 1_000
+    assert len(client.post("/numbers", json=["x"] * 999).json()["detail"]) == 999

@@ -57,6 +57,8 @@ ErrorHandler = Callable[[Request, Any], Awaitable[Response]]
 
 _logger = logging.getLogger("lineside.problems")
 
+_MAX_ERRORS: Final = 1_000
+
 # The data of an error that a client can act on, as extension members (RFC 9457 section 3.2).
 _MEMBERS: Final[Mapping[type[Exception], tuple[str, ...]]] = {
     InvalidJSONError: ("position",),
@@ -106,8 +108,10 @@ def _detail_of(error: Exception, status: int, *, debug: bool) -> Any:
 
 def _validation_errors(error: RequestValidationError) -> list[Any]:
     """Return FastAPI's own list; without the input when the input itself cannot be written as JSON."""
+    # A list of 200,000 wrong items would take seconds to write down, and tell nobody more.
+    found = error.errors()[:_MAX_ERRORS]
     try:
-        errors: list[Any] = jsonable_encoder(error.errors())
+        errors: list[Any] = jsonable_encoder(found)
         JSONResponse(errors)
     except (ValueError, TypeError, RecursionError):
         # NaN, a lone surrogate, bytes that are no text, or a nesting that no encoder survives.
@@ -117,7 +121,7 @@ def _validation_errors(error: RequestValidationError) -> list[Any]:
                 "loc": [part if isinstance(part, int) else _printable(part) for part in entry["loc"]],
                 "msg": _printable(entry["msg"]),
             }
-            for entry in error.errors()
+            for entry in found
         ]
     return errors
 
