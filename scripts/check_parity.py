@@ -7,8 +7,6 @@ A row of ``docs/reference/parity/*.md`` reads ``| id | there | here | proof |``.
     python scripts/check_parity.py [FOLDER]
 """
 
-# ruff: noqa: T201  (a script prints)
-
 import ast
 import re
 import sys

@@ -7,8 +7,6 @@ between, so that a busy machine slows both alike. With ``--check`` the script ex
     python scripts/import_times.py [--check] [--runs 7] [DOOR ...]
 """
 
-# ruff: noqa: T201, S603  (a script prints, and starts only the interpreter that runs it)
-
 import argparse
 import statistics
 import subprocess
