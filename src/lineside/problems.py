@@ -45,6 +45,7 @@ __all__ = [
     "error_handlers",
     "has_handler",
     "install_error_handlers",
+    "merged_handlers",
     "problem_response",
     "server_error_handler",
     "to_http_exception",
@@ -58,6 +59,9 @@ ErrorHandler = Callable[[Request, Any], Awaitable[Response]]
 _logger = logging.getLogger("lineside.problems")
 
 _MAX_ERRORS: Final = 1_000
+
+# What FastAPI installs by itself: to replace it overrides nothing of the author's.
+_FASTAPI_DEFAULTS: Final = (http_exception_handler, request_validation_exception_handler)
 
 # The data of an error that a client can act on, as extension members (RFC 9457 section 3.2).
 _MEMBERS: Final[Mapping[type[Exception], tuple[str, ...]]] = {
@@ -301,6 +305,17 @@ def error_handlers(*, debug: bool = False) -> dict[type[Exception], ErrorHandler
     }
 
 
+def merged_handlers(handlers: Mapping[Any, Any], *, debug: bool = False) -> dict[Any, Any]:
+    """Return our error handlers under an app's own; its author's win, FastAPI's defaults give way.
+
+    Args:
+        handlers: The app's handlers, by class of error or by status.
+        debug: Send the text of errors that are not public.
+    """
+    chosen = {kind: handler for kind, handler in handlers.items() if handler not in _FASTAPI_DEFAULTS}
+    return {**handlers, **error_handlers(debug=debug), **chosen}
+
+
 async def server_error_handler(request: Request, error: Exception) -> Response:
     """Answer an unexpected error with 500 and nothing of its text.
 
@@ -332,13 +347,7 @@ def install_error_handlers(app: FastAPI, *, debug: bool = False) -> None:
         ConfigurationError: The app has started; its handlers can no longer change.
     """
     check_not_started(app, "install_error_handlers()")
-    defaults = (http_exception_handler, request_validation_exception_handler)
-    handlers: dict[type[Exception], ErrorHandler] = {
-        **error_handlers(debug=debug),
-        Exception: server_error_handler,
-    }
-    for kind, handler in handlers.items():
-        if kind is Exception and 500 in app.exception_handlers:
-            continue
-        if app.exception_handlers.get(kind) in (None, *defaults):
-            app.exception_handlers[kind] = handler
+    merged = merged_handlers(app.exception_handlers, debug=debug)
+    if 500 not in merged:
+        merged.setdefault(Exception, server_error_handler)
+    app.exception_handlers.update(merged)

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from fastapi import HTTPException, Request, Response, params
 from fastapi.encoders import jsonable_encoder
-from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -19,15 +18,11 @@ from lineside.controllers._controller import Controller, Rescue
 from lineside.controllers._endpoint import PLAN
 from lineside.controllers._plan import SCOPE_KEY, GateClosed, Halt, Invocation, Plan, answers
 from lineside.controllers._probe import Probe
-from lineside.problems import error_handlers
+from lineside.problems import merged_handlers
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _HANDLERS = "starlette.exception_handlers"
 _NO_HANDLERS: tuple[dict[Any, Any], dict[Any, Any]] = ({}, {})
-#: Handlers that FastAPI installs by itself: replacing them overrides nothing of the user's.
-_FASTAPI_DEFAULTS = (http_exception_handler, request_validation_exception_handler)
-
-
 _HTTP_ERRORS = frozenset((StarletteHTTPException, HTTPException))
 
 
@@ -87,10 +82,7 @@ class ControllerRoute(APIRoute):
         return controller is not None and not _HTTP_ERRORS.isdisjoint(controller.__lineside_rescues__)
 
     def _with_rescues(self, handlers: dict[Any, Any]) -> dict[Any, Any]:
-        merged = {**error_handlers()}
-        for error, handler in handlers.items():
-            if handler not in _FASTAPI_DEFAULTS:
-                merged[error] = handler
+        merged = merged_handlers(handlers)
         controller = self.plan.controller
         if controller is not None:
             for error, rescue in controller.__lineside_rescues__.items():
