@@ -356,3 +356,29 @@ def test_a_database_without_tables_is_an_error_of_ours(tmp_path: Path) -> None:
         response = client.get("/articles", headers=AUTHOR)
     assert response.status_code == 500
     assert "no such table" not in response.text
+
+
+def test_fields_whose_names_look_secret_are_not_exposed_by_default() -> None:
+    """Whoever wants to send one names it in `expose`."""
+
+    class Vault(Table, table=True):
+        id: int | None = Field(default=None, primary_key=True)
+        name: str = ""
+        password_digest: str = ""
+        passphrase: str = ""
+        access_key: str = ""
+        credentials: str = ""
+        recovery_hash: str = ""
+
+    def grant(user: int | None, rules: Rules) -> None:
+        rules.can("manage", Vault)
+
+    class Vaults(ResourceController[Vault]):
+        permit = ("name",)
+        ability: Annotated[Ability, Depends(ability_for(grant))]
+
+    class Shown(Vaults):
+        expose = ("name", "access_key")
+
+    assert set(Vaults.output.model_fields) == {"id", "name"}
+    assert set(Shown.output.model_fields) == {"name", "access_key"}

@@ -14,7 +14,10 @@ from lineside.controllers._validators import validators_for
 from lineside.exceptions import ConfigurationError
 
 # Fields that never leave by default, whoever asks; name them in `expose` to send them.
-_SECRET: Final = re.compile(r"password|passwd|secret|token|digest|hash|api_?key|private", re.IGNORECASE)
+_SECRET: Final = re.compile(
+    r"passw|passphrase|secret|token|digest|hash|credential|private|(api|access|auth|signing|encryption)_?key",
+    re.IGNORECASE,
+)
 #: Whole numbers as databases keep them; a larger one in a path would be an error of the driver's.
 _MAX_INTEGER: Final = 2**63 - 1
 

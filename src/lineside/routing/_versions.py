@@ -46,7 +46,7 @@ def versions(target: Target, known: Iterable[str], *, header: str = "API-Version
     outer = scope_of(target)
     names = versions_of(known)
     if default not in names:
-        raise RoutingError(f"default version {default!r} is none of {names}")
+        raise RoutingError(f"default version {default!r} is none of {names}; add it, or choose one of them")
     return Versions(
         {
             version: replace(
