@@ -87,9 +87,9 @@ def test_a_huge_header_is_cut_at_a_comma() -> None:
 )
 def test_a_hostile_header_is_read_at_once(header: str) -> None:
     """No header makes the parser slow."""
-    began = time.perf_counter()
+    began = time.process_time()
     parse_accept(header)
-    assert time.perf_counter() - began < 0.1
+    assert time.process_time() - began < 0.1
 
 
 @given(st.text('ab/*;=q01.,"\\ -+', max_size=60))
