@@ -1,7 +1,5 @@
 """Constraints that an attacker walks around, or makes slow."""
 
-import time
-
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -32,19 +30,11 @@ def test_a_shallow_member_keeps_what_its_parent_demands_of_a_request() -> None:
     assert foreign.get("/comments/c1").status_code == 404
 
 
-def test_a_value_of_many_different_characters_is_matched_quickly() -> None:
-    """Each character is new to the caches: its cost must not grow with the written-out count.
+def test_a_character_is_asked_once_of_each_part_and_not_of_each_copy() -> None:
+    """Each character of a value may be new: its cost must not grow with a written-out count.
 
-    A ratio to a pattern without counts, since a time alone says more about the machine. Asking each of
-    the 500 copies made it several hundred.
+    Counted and not timed: the copies made it two and a half times as dear, which a busy machine hides.
     """
-    value = "".join(map(chr, range(0x4E00, 0x4E00 + 256)))
-
-    def seconds(pattern: str) -> float:
-        constraint = compile_constraint(pattern, parameter="name")
-        began = time.process_time()
-        assert constraint.fullmatch(value)
-        return time.process_time() - began
-
-    counted, plain = (min(seconds(pattern) for _ in range(5)) for pattern in (".{1,500}", ".+"))
-    assert counted < 200 * plain
+    constraint = compile_constraint(".{1,500}", parameter="name")
+    assert constraint.fullmatch("".join(map(chr, range(0x4E00, 0x4E00 + 256))))
+    assert len(vars(constraint)["_places"]) == 1
