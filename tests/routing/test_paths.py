@@ -167,3 +167,15 @@ def test_routes_that_come_later_are_found() -> None:
     assert path_for(app, "things", id=1) == "/things/1"
     assert path_for(app, "later", id=2) == "/in/later/2"
     assert path_for(app, "things") == "/things"
+
+
+def test_a_value_that_no_path_can_carry_costs_no_new_index() -> None:
+    """A client that sends such values must not make the app walk over its routes for each of them."""
+    app = FastAPI()
+    app.add_api_route("/things/{id}", list, name="thing")
+    assert path_for(app, "thing", id=1) == "/things/1"
+    index = app.state.lineside_paths
+    for value in ("", ".", None):
+        with pytest.raises(PathError, match="cannot be"):
+            path_for(app, "thing", id=value)
+    assert app.state.lineside_paths is index

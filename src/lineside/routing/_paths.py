@@ -1,7 +1,6 @@
 """Paths from route names: escaped, complete, and wrong loudly."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from enum import Enum
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -51,17 +50,19 @@ def _path(app: Any, name: str, params: Mapping[str, Any]) -> str:
     """Fill in the path from the app's index, which is made once; and again before it says no.
 
     Routes may have come since, also to a router that was included long ago. Names come from code, so a
-    wrong one is a bug to be told and not a load to be borne.
+    wrong one is a bug to be told and not a load to be borne. Values come from clients, and cost no index.
     """
     state = getattr(app, "state", None)
-    index: _Index | None = getattr(state, _CACHE, None)
-    if index is not None:
-        with suppress(PathError):
-            return _filled(name, index, params)
-    index = _index(app)
-    if state is not None:
-        setattr(state, _CACHE, index)
-    return _filled(name, index, params)
+    index: _Index = getattr(state, _CACHE, {})
+    path_format = _format(name, index, params)
+    if path_format is None:
+        index = _index(app)
+        if state is not None:
+            setattr(state, _CACHE, index)
+        path_format = _format(name, index, params)
+        if path_format is None:
+            raise _mismatch(name, index, params)
+    return path_format.format(**{key: _escaped(name, key, value) for key, value in params.items()})
 
 
 def _index(app: FastAPI | APIRouter) -> _Index:
@@ -72,22 +73,23 @@ def _index(app: FastAPI | APIRouter) -> _Index:
     return found
 
 
-def _filled(name: str, index: _Index, params: Mapping[str, Any]) -> str:
+def _format(name: str, index: _Index, params: Mapping[str, Any]) -> str | None:
+    wanted = set(params)
+    return next((each for each in index.get(name, ()) if set(parameters_of(each)) == wanted), None)
+
+
+def _mismatch(name: str, index: _Index, params: Mapping[str, Any]) -> PathError:
     formats = index.get(name)
     if not formats:
-        raise PathError(name, f"no route has this name; known names: {', '.join(sorted(index)) or 'none'}")
+        return PathError(name, f"no route has this name; known names: {', '.join(sorted(index)) or 'none'}")
     wanted = [set(parameters_of(path_format)) for path_format in formats]
-    for path_format, parameters in zip(formats, wanted, strict=True):
-        if parameters == set(params):
-            values = {key: _escaped(name, key, value) for key, value in params.items()}
-            return path_format.format(**values)
     nearest = max(wanted, key=lambda parameters: len(parameters & set(params)))
     missing, unknown = sorted(nearest - set(params)), sorted(set(params) - nearest)
     parts = [
         f"missing parameter {missing}" if missing else "",
         f"unknown parameter {unknown}" if unknown else "",
     ]
-    raise PathError(
+    return PathError(
         name, f"{' and '.join(filter(None, parts))}; {formats[0]} takes {sorted(nearest) or 'none'}"
     )
 
