@@ -33,6 +33,7 @@ from lineside.problems import (
     problem_response,
     server_error_handler,
     to_http_exception,
+    websocket_exception,
 )
 
 PROBLEM = {"Accept": PROBLEM_JSON}
@@ -388,6 +389,23 @@ def test_the_reason_of_a_close_fits_its_frame(client: TestClient) -> None:
     ):
         websocket.receive_text()
     assert caught.value.reason == "no " + "\xe9" * 60
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "code", "shown"),
+    [
+        (403, "no", 1008, "no"),
+        (500, "gone", 1011, "gone"),
+        (404, "\ud800", 1008, "?"),
+        (422, {"a": 1}, 1008, "{'a': 1}"),
+        (400, "x" * 124, 1008, "x" * 123),
+        (400, "x" + "\u20ac" * 41, 1008, "x" + "\u20ac" * 40),
+    ],
+)
+def test_any_status_and_reason_make_a_close(status: int, reason: object, code: int, shown: str) -> None:
+    """Whose fault it is, and a text that every peer can read."""
+    closing = websocket_exception(status, reason)
+    assert (closing.code, closing.reason) == (code, shown)
 
 
 def test_a_websocket_that_is_not_accepted_yet_is_denied_with_the_response(client: TestClient) -> None:

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from typing import Any, Final, cast, overload
 from urllib.parse import quote
 
-from fastapi import FastAPI, HTTPException, Request, Response, WebSocket
+from fastapi import FastAPI, HTTPException, Request, Response, WebSocket, WebSocketException
 from fastapi.encoders import jsonable_encoder
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
@@ -49,6 +49,7 @@ __all__ = [
     "problem_response",
     "server_error_handler",
     "to_http_exception",
+    "websocket_exception",
 ]
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -59,6 +60,7 @@ ErrorHandler = Callable[[Request, Any], Awaitable[Response]]
 _logger = logging.getLogger("lineside.problems")
 
 _MAX_ERRORS: Final = 1_000
+_MAX_REASON_BYTES: Final = 123
 
 # What FastAPI installs by itself: to replace it overrides nothing of the author's.
 _FASTAPI_DEFAULTS: Final = (http_exception_handler, request_validation_exception_handler)
@@ -265,9 +267,21 @@ async def _end_websocket(websocket: WebSocket, error: Exception, response: Respo
     if websocket.application_state is WebSocketState.CONNECTING and "websocket.http.response" in extensions:
         await websocket.send_denial_response(response)
         return
-    # RFC 6455 section 7.4.1: 1008 is the peer's fault, 1011 is ours; a reason has 123 bytes.
-    reason = str(_detail_of(error, status, debug=False)).encode("utf-8")[:123].decode("utf-8", "ignore")
-    await websocket.close(code=1008 if status < 500 else 1011, reason=reason)
+    closing = websocket_exception(status, _detail_of(error, status, debug=False))
+    await websocket.close(code=closing.code, reason=closing.reason)
+
+
+def websocket_exception(status: int, reason: object) -> WebSocketException:
+    """Return the exception that closes a WebSocket as this HTTP status would answer a request.
+
+    Args:
+        status: An HTTP status. Below 500 the close is 1008, the peer's fault; otherwise 1011, ours
+            (RFC 6455 section 7.4.1).
+        reason: What the peer may read. Its text is cut to 123 bytes of UTF-8, for a control frame has
+            125 and the code takes two (RFC 6455 section 5.5).
+    """
+    cut = _printable(reason).encode("utf-8")[:_MAX_REASON_BYTES].decode("utf-8", "ignore")
+    return WebSocketException(code=1008 if status < 500 else 1011, reason=cut)
 
 
 def error_handlers(*, debug: bool = False) -> dict[type[Exception], ErrorHandler]:

@@ -21,9 +21,9 @@ has any handler of ours.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any, Final, get_origin
+from typing import Annotated, Any, get_origin
 
-from fastapi import Depends, HTTPException, WebSocketException, params
+from fastapi import Depends, HTTPException, params
 from starlette.requests import HTTPConnection
 
 from lineside.abilities._ability import Ability
@@ -31,14 +31,11 @@ from lineside.abilities._ledger import AuthorizationLedger
 from lineside.abilities._roles import RoleOf
 from lineside.abilities._rules import Rules
 from lineside.exceptions import AccessDeniedError, ConfigurationError, LinesideError, RecordNotFoundError
-from lineside.problems import has_handler, to_http_exception
+from lineside.problems import has_handler, to_http_exception, websocket_exception
 
 __all__ = ["ability_for", "ability_of", "authorize", "authorize_any"]
 
 Define = Callable[[Any, Rules], None]
-
-_POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1
-_REASON_BYTES: Final = 123  # RFC 6455 section 5.5: a control frame has 125, two are the code
 
 
 def ability_for(
@@ -185,15 +182,10 @@ def _answer(connection: HTTPConnection, error: LinesideError, *, hide: bool) -> 
     websocket = connection.scope["type"] == "websocket"
     if hide:
         # One body for what is missing and what is hidden: a difference would tell which it is.
-        return _closing("Not Found") if websocket else HTTPException(404)
+        return websocket_exception(404, "Not Found") if websocket else HTTPException(404)
     if websocket and not has_handler(connection, error):
-        return _closing(error.message)
+        return websocket_exception(error.status_hint, error.message)
     return to_http_exception(error, connection)
-
-
-def _closing(reason: str) -> WebSocketException:
-    cut = reason.encode("utf-8", "replace")[:_REASON_BYTES].decode("utf-8", "ignore")
-    return WebSocketException(_POLICY_VIOLATION, reason=cut)
 
 
 def _action_name(connection: HTTPConnection) -> str:
