@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineside.exceptions import RoutingError
-from lineside.routing._patterns import MAX_POSITIONS, MAX_VALUE_CHARS, Constraint, compile_constraint
+from lineside.routing._patterns import MAX_POSITIONS, MAX_VALUE_CHARS, Pattern, compile_constraint
 
 
 def matches(pattern: str, value: str) -> bool:
@@ -158,7 +158,7 @@ def test_a_hostile_value_costs_no_more_than_its_length(pattern: str, piece: str,
     assert seconds(value, bound=False) < 0.100
 
 
-def _seconds(constraint: Constraint, value: str) -> float:
+def _seconds(constraint: Pattern, value: str) -> float:
     # The time of this process: what others do on the machine does not count.
     began = time.process_time()
     constraint.fullmatch(value)

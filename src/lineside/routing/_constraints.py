@@ -10,7 +10,7 @@ from starlette.types import Scope
 
 from lineside.exceptions import RoutingError
 from lineside.routing._checks import check_constraints
-from lineside.routing._patterns import compile_constraint
+from lineside.routing._patterns import Pattern, compile_constraint
 
 Constraint = Callable[[HTTPConnection], bool]
 """A function of the connection; False lets the next route have a try (as Rails' ``constraints:``)."""
@@ -23,7 +23,7 @@ Constraints = Mapping[str, str] | Constraint | Iterable["Mapping[str, str] | Con
 class Requirements:
     """Constraints taken apart: patterns by path parameter, and functions of the connection."""
 
-    patterns: tuple[tuple[str, Any], ...] = ()
+    patterns: tuple[tuple[str, Pattern], ...] = ()
     functions: tuple[Constraint, ...] = ()
 
     def __bool__(self) -> bool:

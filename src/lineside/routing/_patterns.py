@@ -9,11 +9,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final
 
 from lineside.exceptions import RoutingError
 
-__all__ = ["Constraint", "compile_constraint"]
+__all__ = ["Pattern", "compile_constraint"]
 
 MAX_VALUE_CHARS: Final = 256
 MAX_PATTERN_CHARS: Final = 1_000
@@ -25,19 +25,6 @@ _COUNT = re.compile(r"\{(?:([0-9]{1,4})?(,)([0-9]{1,4})?|([0-9]{1,4}))\}", re.AS
 _ESCAPE = re.compile(r"\\(?:[dDwWsSnrtfva]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^A-Za-z0-9])", re.DOTALL)
 _CLASS = re.compile(r"\[\^?\]?(?:[^\]\\]|\\.)*+\]", re.DOTALL)
 _GROUP = re.compile(r"\((?:\?:|\?P<[A-Za-z_]\w*>|(?!\?))", re.ASCII)
-
-
-class Constraint(Protocol):
-    """What decides whether a path parameter's value lets a route match."""
-
-    @property
-    def pattern(self) -> str:
-        """The pattern as it was declared."""
-        ...
-
-    def fullmatch(self, value: str, /) -> bool:
-        """Tell whether the whole value matches."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +198,12 @@ class _Fragment:
     nullable: bool = True
 
 
-class _Automaton:
-    """A compiled constraint; immutable once made, safe in many threads."""
+class Pattern:
+    """A compiled pattern; immutable once made, safe in many threads.
+
+    Attributes:
+        pattern: The pattern as it was declared.
+    """
 
     def __init__(self, pattern: str, node: _Node, max_chars: int) -> None:
         self.pattern = pattern
@@ -234,6 +225,7 @@ class _Automaton:
         return f"compile_constraint({self.pattern!r})"
 
     def fullmatch(self, value: str, /) -> bool:
+        """Tell whether the whole value matches."""
         if len(value) > self._max_chars:
             return False
         states = self._start
@@ -302,7 +294,7 @@ class _Automaton:
         return whole
 
 
-def compile_constraint(pattern: str, *, parameter: str, max_chars: int = MAX_VALUE_CHARS) -> Constraint:
+def compile_constraint(pattern: str, *, parameter: str, max_chars: int = MAX_VALUE_CHARS) -> Pattern:
     r"""Compile a route constraint; the result matches as ``re.fullmatch(pattern, value, re.ASCII)``.
 
     Supported: characters and escapes, ``.``, classes, ``\d \w \s`` and their opposites, groups,
@@ -323,4 +315,4 @@ def compile_constraint(pattern: str, *, parameter: str, max_chars: int = MAX_VAL
     node = parser.parse()
     if _size(node) > MAX_POSITIONS:
         raise parser.error(f"its counts make more than {MAX_POSITIONS} positions; {_INSTEAD}")
-    return _Automaton(pattern, node, max_chars)
+    return Pattern(pattern, node, max_chars)
