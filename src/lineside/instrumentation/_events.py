@@ -26,7 +26,7 @@ class Event:
     Attributes:
         name: The name it was instrumented with, for instance ``"request.lineside"``.
         started_at: When it began, in seconds since 1970 (UTC).
-        duration: How long it took, in seconds of a monotonic clock.
+        duration: How long it took, in seconds of a monotonic clock (Rails' is in milliseconds).
         payload: What the code said about it.
         error: The exception that ended it, None when it went well.
     """
