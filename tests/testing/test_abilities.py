@@ -5,12 +5,11 @@ from typing import Annotated
 import pytest
 from fastapi import Depends, FastAPI
 
-from lineside import abilities, testing
 from lineside.abilities import Ability, AuthorizationLedger, Rules
 from lineside.abilities.fastapi import ability_for
 from lineside.controllers import Controller
 from lineside.routing import resources
-from lineside.testing import TestApp, assert_all_authorized
+from lineside.testing import TestApp, assert_all_authorized, assert_can, assert_cannot
 
 
 class Post:
@@ -21,10 +20,38 @@ def define(user: object, rules: Rules) -> None:
     rules.can("read", Post)
 
 
-def test_the_assertions_of_abilities_are_here_too() -> None:
-    """One import serves a test module."""
-    assert testing.assert_can is abilities.assert_can
-    assert testing.assert_cannot is abilities.assert_cannot
+class Doc:
+    owner = 1
+
+
+def define_papers(_: object, rules: Rules) -> None:
+    rules.can("update", Doc, owner=1)
+    rules.cannot("update", Doc, owner=2)
+    rules.define("sign", lambda user, _: False)
+
+
+def test_assertions_pass_when_the_ability_agrees() -> None:
+    """No news is good news."""
+    ability = Ability(None, define_papers)
+    assert_can(ability, "update", Doc())
+    assert_cannot(ability, "destroy", Doc())
+    assert_cannot(ability, "sign")
+    assert_can(ability, "update", Doc(), attribute="owner")
+
+
+def test_a_failing_assert_can_names_the_rules_that_did_not_match() -> None:
+    """The message has the rules about the action and where they are."""
+    doc = Doc()
+    doc.owner = 3
+    explained = r"(?s)cannot update Doc.*no rule matches.*did not match: cannot"
+    with pytest.raises(AssertionError, match=explained):
+        assert_can(Ability(None, define_papers), "update", doc)
+
+
+def test_a_failing_assert_cannot_names_the_rule_that_decided() -> None:
+    """The message has the rule and its line."""
+    with pytest.raises(AssertionError, match=r"can update Doc\.owner\n  decided by: can update .*\.py:\d+"):
+        assert_cannot(Ability(None, define_papers), "update", Doc(), attribute="owner")
 
 
 def test_actions_that_never_asked_are_named() -> None:

@@ -29,7 +29,6 @@ from lineside.abilities._ledger import AuthorizationLedger
 from lineside.abilities._roles import RoleOf
 from lineside.abilities._rule import NamedAbility, Rule
 from lineside.abilities._rules import Rules
-from lineside.abilities._testing import assert_can, assert_cannot
 
 __all__ = [
     "Ability",
@@ -40,6 +39,4 @@ __all__ = [
     "Rule",
     "Rules",
     "accessible_by",
-    "assert_can",
-    "assert_cannot",
 ]

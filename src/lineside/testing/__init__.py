@@ -17,8 +17,7 @@ Any FastAPI app will do; it need not use anything else of ours. The pytest plugi
 soon as lineside is installed, has the fixtures ``test_app`` and ``capture_events``.
 """
 
-from lineside.abilities import assert_can, assert_cannot
-from lineside.testing._abilities import assert_all_authorized
+from lineside.testing._abilities import assert_all_authorized, assert_can, assert_cannot
 from lineside.testing._app import TestApp
 from lineside.testing._database import TestDatabase
 from lineside.testing._events import EventLog, capture_events

@@ -1,14 +1,52 @@
-"""The check that no action was forgotten, over a whole test run."""
+"""Assertions about abilities that explain themselves, and the check that no action was forgotten."""
 
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from lineside.abilities import AuthorizationLedger
+from lineside.abilities import Ability, AuthorizationLedger, Decision
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-__all__ = ["assert_all_authorized"]
+__all__ = ["assert_all_authorized", "assert_can", "assert_cannot"]
+
+
+def assert_can(
+    ability: Ability, action: str, subject: object = None, /, *, attribute: str | None = None
+) -> None:
+    """Fail unless the ability allows an action, naming the rule that refused.
+
+    Args:
+        ability: The ability of the user in question.
+        action: As for ``Ability.can``.
+        subject: As for ``Ability.can``.
+        attribute: As for ``Ability.can``.
+
+    Raises:
+        AssertionError: The action is refused.
+    """
+    decision = ability.why(action, subject, attribute=attribute)
+    if not decision:
+        raise AssertionError(_explained("cannot", action, subject, attribute, decision))
+
+
+def assert_cannot(
+    ability: Ability, action: str, subject: object = None, /, *, attribute: str | None = None
+) -> None:
+    """Fail if the ability allows an action, naming the rule that allowed it.
+
+    Args:
+        ability: The ability of the user in question.
+        action: As for ``Ability.can``.
+        subject: As for ``Ability.can``.
+        attribute: As for ``Ability.can``.
+
+    Raises:
+        AssertionError: The action is allowed.
+    """
+    decision = ability.why(action, subject, attribute=attribute)
+    if decision:
+        raise AssertionError(_explained("can", action, subject, attribute, decision))
 
 
 def assert_all_authorized(
@@ -31,6 +69,22 @@ def assert_all_authorized(
     forgotten = [name for name in ledger.unauthorized() if name not in except_]
     if forgotten:
         raise AssertionError(f"never authorized: {', '.join(forgotten)}\n{ledger.report()}")
+
+
+def _explained(verb: str, action: str, subject: object, attribute: str | None, decision: Decision) -> str:
+    target = "" if subject is None else f" {_name(subject)}"
+    if attribute is not None:
+        target += f".{attribute}"
+    lines = [f"the user {verb} {action}{target}"]
+    lines.append(f"decided by: {decision.rule}" if decision.rule else "no rule matches")
+    lines += [f"did not match: {rule}" for rule in decision.considered]
+    return "\n  ".join(lines)
+
+
+def _name(subject: object) -> str:
+    if isinstance(subject, str):
+        return subject
+    return (subject if isinstance(subject, type) else type(subject)).__name__
 
 
 def _routed_actions(app: "FastAPI") -> list[str]:
