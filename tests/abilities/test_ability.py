@@ -10,7 +10,7 @@ from sqlalchemy.exc import MissingGreenlet, StatementError
 from sqlalchemy.orm import raiseload
 from sqlmodel import Field, Relationship, Session, SQLModel, create_engine, select
 
-from lineside.abilities import Ability, Rules, accessible_by
+from lineside.abilities import Ability, Rules
 from lineside.abilities._mapped import is_unloaded
 from lineside.exceptions import AccessDeniedError, ConfigurationError
 
@@ -268,7 +268,7 @@ def test_accessible_by_filters_and_loads_in_one_query() -> None:
         session.commit()
         seen = {}
         for who, user in {"one": User(1, 1), "two": User(2, 2), "guest": None}.items():
-            mine = accessible_by(Ability(user, define), "read", Paper)
+            mine = Ability(user, define).accessible_by("read", Paper)
             seen[who] = list(session.exec(select(Paper.id).where(mine)))
             assert session.exec(select(Paper).where(Paper.id == 3, mine)).first() is None
         assert seen == {"one": [1], "two": [2], "guest": []}

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
-from lineside.abilities import Ability, Rules, accessible_by
+from lineside.abilities import Ability, Rules
 from lineside.exceptions import ConfigurationError
 
 
@@ -266,7 +266,7 @@ def test_the_filter_finds_what_the_check_allows(
     def compare(session: Session) -> None:
         _fill(session, rows)
         ability = Ability(None, _definition(written))
-        assert _found(session, accessible_by(ability, action, Post)) == _allowed(session, ability, action)
+        assert _found(session, ability.accessible_by(action, Post)) == _allowed(session, ability, action)
 
     run(compare)
 

@@ -5,7 +5,7 @@ from typing import Any, assert_type
 
 from sqlalchemy import ColumnElement
 
-from lineside.abilities import Ability, Decision, Rules, accessible_by
+from lineside.abilities import Ability, Decision, Rules
 
 
 @dataclass
@@ -33,7 +33,6 @@ def questions(user: User | None, post: Post) -> None:
     assert_type(ability.authorize("update", post), Post)
     assert_type(ability.why("update", post), Decision)
     assert_type(ability.accessible_by("update", Post), ColumnElement[bool])
-    assert_type(accessible_by(ability, "update", Post), ColumnElement[bool])
     assert_type(ability.permitted_attributes("update", post), frozenset[str] | None)
     assert_type(ability.permit({"title": "x"}, "update", post), dict[str, Any])
     assert_type(ability.visible(post), dict[str, Any])

@@ -23,7 +23,7 @@ SQLAlchemy models ``ability.accessible_by("read", Post)`` is the same rules as a
 The names are CanCanCan's; ``Rules.define`` is Gor's named ability.
 """
 
-from lineside.abilities._ability import Ability, accessible_by
+from lineside.abilities._ability import Ability
 from lineside.abilities._decision import Decision
 from lineside.abilities._ledger import AuthorizationLedger
 from lineside.abilities._roles import RoleOf
@@ -38,5 +38,4 @@ __all__ = [
     "RoleOf",
     "Rule",
     "Rules",
-    "accessible_by",
 ]

@@ -344,10 +344,5 @@ class Ability:
         return AccessDeniedError(action, name, reason=reason)
 
 
-def accessible_by(ability: Ability, action: str, model: type, /) -> "ColumnElement[bool]":
-    """Return an ability's rules as a SQLAlchemy expression: see `Ability.accessible_by`."""
-    return ability.accessible_by(action, model)
-
-
 def _kind(subject: object) -> type | str:
     return subject if isinstance(subject, (type, str)) else type(subject)
