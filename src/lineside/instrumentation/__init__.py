@@ -15,8 +15,22 @@ Time a piece of work, and let anybody listen who wants to:
 its metrics; ``lineside.instrumentation.fastapi`` has the route that shows the metrics.
 """
 
-from lineside.instrumentation._events import Event, Notifier, Subscription, instrument, notifier, subscribe
-from lineside.instrumentation._logging import JSONFormatter, RequestIdFilter, log_request_ids
+from lineside.instrumentation._events import (
+    Event,
+    Instrumented,
+    Notifier,
+    Subscriber,
+    Subscription,
+    instrument,
+    notifier,
+    subscribe,
+)
+from lineside.instrumentation._logging import (
+    JSONFormatter,
+    LoggedRequestIds,
+    RequestIdFilter,
+    log_request_ids,
+)
 from lineside.instrumentation._metric import Counter, Gauge, Histogram
 from lineside.instrumentation._metrics import Metrics
 from lineside.instrumentation._request_id import (
@@ -31,10 +45,13 @@ __all__ = [
     "Event",
     "Gauge",
     "Histogram",
+    "Instrumented",
     "JSONFormatter",
+    "LoggedRequestIds",
     "Metrics",
     "Notifier",
     "RequestIdFilter",
+    "Subscriber",
     "Subscription",
     "accept_request_id",
     "instrument",

@@ -19,12 +19,14 @@ The client's ``Accept`` header chooses the format:
 from lineside._accept import MediaRange, best_match, parse_accept
 from lineside.views._files import content_disposition, resolve_inside, send_data, send_file
 from lineside.views._redirect import redirect_to, safe_redirect_target
+from lineside.views._render import Renderer
 from lineside.views._respond import Formats, respond_to
 from lineside.views._uploads import SavedUpload, save_upload
 
 __all__ = [
     "Formats",
     "MediaRange",
+    "Renderer",
     "SavedUpload",
     "best_match",
     "content_disposition",
