@@ -92,9 +92,9 @@ def test_another_header_and_scope() -> None:
 
 def test_a_wrong_default_or_version_is_an_error_at_declaration() -> None:
     """A misspelled version would be a route that nobody reaches."""
-    with pytest.raises(RoutingError, match=r"default version '3' is none of \('1', '2'\)"):
+    with pytest.raises(RoutingError, match=r"default version '3' is none of \('1', '2'\); add it"):
         versions(FastAPI(), ["1", "2"], default="3")
-    with pytest.raises(RoutingError, match=r"unknown version '3'; known: \['1', '2'\]"):
+    with pytest.raises(RoutingError, match=r"unknown version '3'; known: \['1', '2'\]; use one of them"):
         versions(FastAPI(), ["1", "2"], default="1")["3"]
 
 

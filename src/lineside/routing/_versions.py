@@ -21,7 +21,10 @@ class Versions:
         try:
             return self._scopes[version]
         except KeyError:
-            raise RoutingError(f"unknown version {version!r}; known: {sorted(self._scopes)}") from None
+            raise RoutingError(
+                f"unknown version {version!r}; known: {sorted(self._scopes)}; "
+                "use one of them, or add it to the list given to versions()"
+            ) from None
 
 
 def versions(target: Target, known: Iterable[str], *, header: str = "API-Version", default: str) -> Versions:
