@@ -144,7 +144,8 @@ def _wants_problem(request: HTTPConnection) -> bool:
 def _members(error: Exception, detail: Any) -> dict[str, Any]:
     """Return ``detail`` as the text that RFC 9457 wants, and everything else as extension members."""
     if isinstance(error, RequestValidationError):
-        return {"detail": f"The request has {len(detail)} invalid value(s); see errors.", "errors": detail}
+        count = len(error.errors())  # of all; `errors` may have fewer
+        return {"detail": f"The request has {count} invalid value(s); see errors.", "errors": detail}
     members = {
         name: getattr(error, name)
         for kind, names in _MEMBERS.items()
