@@ -122,6 +122,18 @@ def test_the_secrets_can_still_be_read(files: Any) -> None:
     assert config.get_secret("auth.token").get_secret_value() == "pl4nted-18-secret"
 
 
+@pytest.mark.parametrize("key", ["passw", "user_passwd", "PASSPHRASE", "sentry-dsn", "userpwd", "auth_key"])
+def test_a_secret_is_known_by_its_name(files: Any, key: str) -> None:
+    """Whatever the value looks like, and wherever the word stands in the name."""
+    assert files.load(f"{key}: plain").dump()[key] == "***"
+
+
+@pytest.mark.parametrize("key", ["pwd", "private", "key", "hash", "pass_rate"])
+def test_a_setting_with_an_ordinary_name_is_shown(files: Any, key: str) -> None:
+    """A working directory is no password, and a switch called "private" no key."""
+    assert files.load(f"{key}: plain").dump()[key] == "plain"
+
+
 def test_what_is_no_secret_is_shown(files: Any) -> None:
     """A dump stays useful: names, hosts and numbers are there, and an empty key shows as empty."""
     config = files.load("db: {url: 'postgresql://u:p@host:5432/shop?sslmode=require', pool: 5, password: ~}")

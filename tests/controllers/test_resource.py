@@ -369,6 +369,9 @@ def test_fields_whose_names_look_secret_are_not_exposed_by_default() -> None:
         access_key: str = ""
         credentials: str = ""
         recovery_hash: str = ""
+        sentry_dsn: str = ""
+        user_pwd: str = ""
+        private_note: str = ""
 
     def grant(user: int | None, rules: Rules) -> None:
         rules.can("manage", Vault)

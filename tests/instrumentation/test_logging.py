@@ -251,6 +251,10 @@ def test_a_known_secret_is_masked_in_tracebacks(logger: logging.Logger) -> None:
         "dsn=hunter2x",
         "PGPASSWORD=hunter2x",
         "pwd=hunter2x",
+        "passw=hunter2x",
+        "password_of_the_customer_in_the_old_shop=hunter2x",
+        "login_credential=hunter2x",
+        "session_id=hunter2x",
     ],
 )
 def test_what_stands_under_a_secret_name_is_masked(logger: logging.Logger, text: str) -> None:
@@ -262,7 +266,8 @@ def test_what_stands_under_a_secret_name_is_masked(logger: logging.Logger, text:
 
 
 @pytest.mark.parametrize(
-    "key", ["password", "apiKey", "X-Api-Key", "Authorization", "refresh_token", "cookies", "DSN"]
+    "key",
+    ["password", "apiKey", "X-Api-Key", "Authorization", "refresh_token", "cookies", "DSN", "passw", "pwd"],
 )
 def test_an_extra_with_a_secret_name_is_masked_whole(logger: logging.Logger, key: str) -> None:
     """The name of an extra hides its value, at any depth and of any type."""

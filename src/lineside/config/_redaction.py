@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
+from lineside._secrets import NAMES_OF_SECRETS
+
 MASK = "***"
-_WORDS = (
-    "secret|passw(?:or)?d|passphrase|token|(?:api|private|access|auth|signing|encryption)[_-]?key"
-    r"|credential|dsn|\wpwd"
-)
+# Not a bare "pwd": that variable is the shell's working directory.
+_WORDS = rf"{NAMES_OF_SECRETS}|\wpwd"
 _SECRET_NAME = re.compile(_WORDS, re.IGNORECASE)
 # Greedy up to the last "@": a password that nobody escaped may hold "/" or "@" itself.
 _URL_USER = re.compile(r"(\b[a-z][a-z0-9+.-]*://)([^\s\"'<>]*)@", re.IGNORECASE)

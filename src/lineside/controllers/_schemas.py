@@ -10,14 +10,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NaiveDatetime,
 from pydantic.fields import FieldInfo
 from sqlalchemy import inspect
 
+from lineside._secrets import NAMES_OF_SECRETS
 from lineside.controllers._validators import validators_for
 from lineside.exceptions import ConfigurationError
 
 # Fields that never leave by default, whoever asks; name them in `expose` to send them.
-_SECRET: Final = re.compile(
-    r"passw|passphrase|secret|token|digest|hash|credential|private|(api|access|auth|signing|encryption)_?key",
-    re.IGNORECASE,
-)
+_SECRET: Final = re.compile(rf"{NAMES_OF_SECRETS}|pwd|digest|hash|private", re.IGNORECASE)
 #: Whole numbers as databases keep them; a larger one in a path would be an error of the driver's.
 _MAX_INTEGER: Final = 2**63 - 1
 

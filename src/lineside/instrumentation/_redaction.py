@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
+from lineside._secrets import NAMES_OF_SECRETS
 from lineside.exceptions import ConfigurationError
 from lineside.types import SupportsSecretValue
 
@@ -15,10 +16,7 @@ _MAX_ITEMS: Final = 100
 # A shorter secret would blank out ordinary words; a secret that short is none.
 _MIN_SECRET_CHARS: Final = 4
 
-_WORDS: Final = (
-    r"secret|password|passphrase|passwd|pwd|token|(?:api|private|access|auth|signing|encryption)[-_]?key"
-    r"|credential|authorization|cookie|dsn|session[-_]?id|csrf"
-)
+_WORDS: Final = rf"{NAMES_OF_SECRETS}|pwd|authorization|cookie|session[-_]?id|csrf"
 # One of these is in every text that the patterns below could find something in: a quick look
 # spares most lines the slow one.
 _STEMS: Final = (
