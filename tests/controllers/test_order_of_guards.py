@@ -123,30 +123,6 @@ def test_a_dependency_override_reaches_a_closed_guard() -> None:
     assert loaded == []
 
 
-def test_a_router_in_two_apps_keeps_the_overrides_of_each() -> None:
-    """What one app's closed guard resolved says nothing about the other's."""
-
-    async def key(x_key: Annotated[str, Header()]) -> str:
-        return x_key
-
-    class Keyed(Controller):
-        @before_action()
-        async def sign_in(self, key: Annotated[str, Depends(key)], n: int) -> None: ...
-
-        async def show(self, found: Loaded) -> int:
-            return found
-
-    router, one, two = APIRouter(), FastAPI(), FastAPI()
-    resources(router, "things", Keyed)
-    one.include_router(router)
-    two.include_router(router)
-    one.dependency_overrides[key] = lambda: "overridden"
-    found = [
-        [entry["loc"] for entry in TestClient(app).get("/things/1").json()["detail"]] for app in (one, two)
-    ]
-    assert found == [[["query", "n"]], [["header", "x-key"], ["query", "n"]]]
-
-
 async def refuse() -> None:
     raise HTTPException(401)
 

@@ -22,7 +22,7 @@ class Probe:
 
     def __init__(self, endpoint: Callable[..., Any]) -> None:
         self._endpoint = endpoint
-        self._handlers: dict[tuple[Any, int, frozenset[str]], _Handler] = {}
+        self._handlers: dict[tuple[int, frozenset[str]], _Handler] = {}
 
     async def errors(self, request: Request) -> Exception:
         """Return FastAPI's 422 for this request, or the broken body behind it."""
@@ -37,13 +37,11 @@ class Probe:
     def _handler(self, request: Request, closed: int) -> _Handler:
         # Where the router was included, its prefix may bring parameters: the request knows them all.
         names = frozenset(request.path_params)
-        # One router may be included in two apps, each with overrides of its own.
-        key = (request.app, closed, names)
-        known = self._handlers.get(key)
+        known = self._handlers.get((closed, names))
         if known is None:
             path = "".join(f"/{{{name}}}" for name in sorted(names)) or "/"
             route = APIRoute(
                 path, probe_for(self._endpoint, closed), dependency_overrides_provider=request.app
             )
-            known = self._handlers[key] = route.get_route_handler()
+            known = self._handlers[(closed, names)] = route.get_route_handler()
         return known
