@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from lineside.application import Lineside
 from lineside.config import Config
-from lineside.exceptions import ConfigurationError, LinesideError, RecordNotFoundError, SignatureError
+from lineside.exceptions import ConfigurationError, LinesideError, RecordNotFound, SignatureError
 from lineside.instrumentation import request_id
 from lineside.models.fastapi import SessionDep
 from lineside.testing import TestApp, capture_events
@@ -32,7 +32,7 @@ def make_app() -> FastAPI:
     @app.get("/posts/{id}")
     async def show(id: int) -> dict[str, Any]:
         if id == 404:
-            raise RecordNotFoundError("Post", id)
+            raise RecordNotFound("Post", id)
         if id == 500:
             raise RuntimeError("hunter2 is the password")
         return {"id": id, "request_id": request_id()}

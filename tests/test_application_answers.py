@@ -11,7 +11,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from lineside.application import Lineside
 from lineside.config import Config, ProductionCheckError
-from lineside.exceptions import ConfigurationError, RecordNotFoundError, SignatureError
+from lineside.exceptions import ConfigurationError, RecordNotFound, SignatureError
 from lineside.instrumentation import request_id
 from lineside.testing import TestApp
 
@@ -27,7 +27,7 @@ def make_app() -> FastAPI:
     @app.get("/posts/{id}")
     async def show(id: int) -> dict[str, Any]:
         if id == 404:
-            raise RecordNotFoundError("Post", id)
+            raise RecordNotFound("Post", id)
         if id == 500:
             raise RuntimeError("hunter2 is the password")
         return {"id": id, "request_id": request_id()}

@@ -20,7 +20,7 @@ from lineside.exceptions import (
     LinesideError,
     NotAcceptableError,
     PayloadTooLargeError,
-    RecordNotFoundError,
+    RecordNotFound,
     SecretError,
     UnknownVersionError,
     UnsafePathError,
@@ -41,7 +41,7 @@ SECRET = "postgres://root:hunter2@db"
 
 RAISED: dict[str, Exception] = {
     "denied": AccessDeniedError("update", "Post"),
-    "missing": RecordNotFoundError("Post", 7),
+    "missing": RecordNotFound("Post", 7),
     "json": InvalidJSONError("a duplicate key", position=4),
     "large": PayloadTooLargeError(limit=10),
     "format": NotAcceptableError("image/png", offered=["application/json"]),
@@ -58,7 +58,7 @@ RAISED: dict[str, Exception] = {
     "http-object": HTTPException(409, detail=object()),
     "surrogate": HTTPException(400, detail="no \ud800"),
     "surrogate-ours": LinesideError("no \ud800"),
-    "long": RecordNotFoundError("\xe9" * 200, 1),
+    "long": RecordNotFound("\xe9" * 200, 1),
     "unexpected": ZeroDivisionError(f"cannot use {SECRET}"),
 }
 
@@ -298,13 +298,13 @@ def test_a_406_tells_caches_that_accept_decided() -> None:
 def test_the_instance_of_a_problem_is_an_escaped_path() -> None:
     """Whatever the path was, `instance` is a URI reference of this host."""
     request = scope_request(path="//evil.example/\r\n \xe9", headers=[(b"accept", PROBLEM_JSON.encode())])
-    body = json.loads(problem_response(request, RecordNotFoundError("Post", 1)).body)
+    body = json.loads(problem_response(request, RecordNotFound("Post", 1)).body)
     assert body["instance"] == "/evil.example/%0D%0A%20%C3%A9"
 
 
 def test_our_errors_become_http_exceptions_where_no_handler_is_installed() -> None:
     """So that each concept works in an app that never heard of this module."""
-    error = RecordNotFoundError("Post", 1)
+    error = RecordNotFound("Post", 1)
     plain, adopted = FastAPI(), FastAPI(exception_handlers=error_handlers())
     answers: list[Exception] = []
     for app in (plain, adopted):
@@ -329,11 +329,11 @@ def test_a_handler_is_found_by_class_base_and_status() -> None:
         return PlainTextResponse("handled")
 
     request = scope_request(**{"starlette.exception_handlers": ({LookupError: handler}, {418: handler})})
-    assert has_handler(request, RecordNotFoundError("Post", 1))
+    assert has_handler(request, RecordNotFound("Post", 1))
     assert has_handler(request, HTTPException(418))
     assert not has_handler(request, HTTPException(404))
     assert not has_handler(request, ValueError())
-    assert not has_handler(scope_request(), RecordNotFoundError("Post", 1))
+    assert not has_handler(scope_request(), RecordNotFound("Post", 1))
 
 
 def test_installing_keeps_the_handlers_of_the_author() -> None:

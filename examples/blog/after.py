@@ -45,7 +45,7 @@ from examples.blog.step5_config import add_archive, load_config
 from lineside.abilities import Ability
 from lineside.application import Lineside
 from lineside.controllers import Controller, action, before_action, skip_before_action
-from lineside.exceptions import RecordNotFoundError
+from lineside.exceptions import RecordNotFound
 from lineside.routing import path_for, resources
 from lineside.views import respond_to
 
@@ -54,7 +54,7 @@ async def get_post(post_id: PostId, session: Session, ability: CurrentAbility) -
     """The post, or 404; what may not be read is hidden and not forbidden."""
     post = await session.get(Post, post_id)
     if post is None or ability.cannot("read", post):
-        raise RecordNotFoundError("Post", post_id)
+        raise RecordNotFound("Post", post_id)
     return post
 
 

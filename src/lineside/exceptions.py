@@ -16,7 +16,8 @@
     │   ├── UnknownVersionError         400  an API version that does not exist
     │   ├── UnsafeRedirectError         400  a redirect would leave the site
     │   └── UnsafePathError             404  a file path would leave its folder
-    ├── RecordNotFoundError             404  no such row (also a LookupError)
+    ├── RecordNotFound                  404  no such row (also a LookupError)
+    ├── RecordInvalid                   422  a record breaks its validations (also a ValueError)
     ├── AccessDeniedError               403  the ability does not grant this
     └── SignatureError                  400  a signed value is forged, expired or of another purpose
 
@@ -26,7 +27,7 @@ HTTP (as Phoenix' ``plug_status`` does): nothing below the web rooms turns it in
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol
 
 __all__ = [
     "AccessDeniedError",
@@ -38,15 +39,29 @@ __all__ = [
     "NotAcceptableError",
     "PathError",
     "PayloadTooLargeError",
-    "RecordNotFoundError",
+    "RecordInvalid",
+    "RecordNotFound",
     "RequestError",
     "RoutingError",
     "SecretError",
     "SignatureError",
+    "SupportsErrorDetails",
     "UnknownVersionError",
     "UnsafePathError",
     "UnsafeRedirectError",
 ]
+
+
+class SupportsErrorDetails(Protocol):
+    """What `RecordInvalid` needs to know of a record's errors."""
+
+    def full_messages(self) -> list[str]:
+        """Return a sentence for each error, with the name of its field."""
+        ...
+
+    def details(self) -> list[dict[str, Any]]:
+        """Return the errors in the shape of FastAPI's 422: ``type``, ``loc``, ``msg`` and ``input``."""
+        ...
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -196,7 +211,7 @@ class UnsafePathError(RequestError):
     status_hint: ClassVar[int] = 404
 
 
-class RecordNotFoundError(LinesideError, LookupError):
+class RecordNotFound(LinesideError, LookupError):  # noqa: N818 - ActiveRecord's name
     """No row with these keys exists, or none that the user may know of.
 
     Args:
@@ -211,6 +226,25 @@ class RecordNotFoundError(LinesideError, LookupError):
         super().__init__(f"no {model} with key {key!r}")
         self.model = model
         self.key = key
+
+
+class RecordInvalid(LinesideError, ValueError):  # noqa: N818 - ActiveRecord's name
+    """A record breaks its validations, and was not written.
+
+    Args:
+        model: The name of the model.
+        errors: Its errors by field; `lineside.models.Errors`.
+        record: The record itself, as it was to be written.
+    """
+
+    status_hint: ClassVar[int] = 422
+    public: ClassVar[bool] = True
+
+    def __init__(self, model: str, errors: SupportsErrorDetails, *, record: object = None) -> None:
+        super().__init__(f"{model} is invalid: {'; '.join(errors.full_messages())}")
+        self.model = model
+        self.errors = errors
+        self.record = record
 
 
 class AccessDeniedError(LinesideError):

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from lineside.abilities import Ability, AuthorizationLedger, Rules
 from lineside.abilities.fastapi import ability_for, ability_of, authorize, authorize_any
-from lineside.exceptions import AccessDeniedError, ConfigurationError, RecordNotFoundError
+from lineside.exceptions import AccessDeniedError, ConfigurationError, RecordNotFound
 from lineside.problems import error_handlers
 
 
@@ -39,7 +39,7 @@ async def current_user(x_user: Annotated[int | None, Header()] = None) -> int | 
 
 async def load_post(id: int) -> Post:
     if id not in POSTS:
-        raise RecordNotFoundError("Post", id)
+        raise RecordNotFound("Post", id)
     return POSTS[id]
 
 
@@ -136,7 +136,7 @@ def test_a_dependency_can_hide_too(client: TestClient) -> None:
 
 
 def test_a_missing_row_is_404_without_any_handler(client: TestClient) -> None:
-    """RecordNotFoundError behind the ability answers as well."""
+    """RecordNotFound behind the ability answers as well."""
     response = client.patch("/authorized/999", headers=AS_AUTHOR)
     assert (response.status_code, response.json()) == (404, {"detail": "no Post with key 999"})
 

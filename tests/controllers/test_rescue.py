@@ -11,7 +11,7 @@ from fastapi.responses import PlainTextResponse
 from fastapi.testclient import TestClient
 
 from lineside.controllers import Controller, before_action, rescue_from
-from lineside.exceptions import CallbackError, RecordNotFoundError
+from lineside.exceptions import CallbackError, RecordNotFound
 from lineside.routing import resources
 
 LOG: list[str] = []
@@ -203,7 +203,7 @@ def test_handlers_of_the_app_are_never_replaced_by_ours() -> None:
     """What the app's author installed answers, unless the controller itself says otherwise."""
     app = FastAPI()
 
-    @app.exception_handler(RecordNotFoundError)
+    @app.exception_handler(RecordNotFound)
     async def of_the_app(request: Request, error: Exception) -> Response:
         return PlainTextResponse("of the app", 404)
 
@@ -213,7 +213,7 @@ def test_handlers_of_the_app_are_never_replaced_by_ours() -> None:
 
     class Plain(Controller):
         async def show(self, id: int) -> None:
-            raise RecordNotFoundError("Item", id)
+            raise RecordNotFound("Item", id)
 
     client = client_for(Plain, app)
     assert client.get("/items/1").text == "of the app"
@@ -225,7 +225,7 @@ def test_our_errors_have_their_status_in_an_app_without_our_handlers() -> None:
 
     class Plain(Controller):
         async def show(self, id: int) -> None:
-            raise RecordNotFoundError("Item", id)
+            raise RecordNotFound("Item", id)
 
     response = client_for(Plain).get("/items/1")
     assert (response.status_code, response.json()) == (404, {"detail": "no Item with key 1"})

@@ -2,10 +2,14 @@
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 import pytest
+from sqlalchemy import MetaData
+
+from lineside.models import Database
 
 
 @pytest.fixture(
@@ -27,3 +31,21 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
     asyncio.run(create())
     return f"{server.rpartition('/')[0]}/{name}"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """Give a database with the tables of the test's module, which names their base class ``Base``."""
+    metadata: MetaData = request.module.Base.metadata
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'test.sqlite3'}"
+    else:
+        url = request.getfixturevalue("postgres_url")
+    database = Database(url)
+    async with database.engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    yield database
+    if request.param == "postgresql":
+        async with database.engine.begin() as connection:
+            await connection.run_sync(metadata.drop_all)
+    await database.dispose()

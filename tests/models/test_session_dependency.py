@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from lineside.controllers import Controller, before_action
-from lineside.exceptions import ConfigurationError, RecordNotFoundError
+from lineside.exceptions import ConfigurationError, RecordNotFound
 from lineside.models import Database
 from lineside.models.fastapi import DatabaseDep, SessionDep, get_session, install_database
 from lineside.routing import resources
@@ -49,7 +49,7 @@ class HaltingController(Controller):
     @before_action(only=["show"])
     async def fail(self, session: SessionDep) -> None:
         await add_note(session, "failed")
-        raise RecordNotFoundError("Note", 1)
+        raise RecordNotFound("Note", 1)
 
     async def index(self) -> str:
         raise AssertionError("a halted action does not run")

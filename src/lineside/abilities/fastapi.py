@@ -30,7 +30,7 @@ from lineside.abilities._ability import Ability
 from lineside.abilities._ledger import AuthorizationLedger
 from lineside.abilities._roles import RoleOf
 from lineside.abilities._rules import Rules
-from lineside.exceptions import AccessDeniedError, ConfigurationError, LinesideError, RecordNotFoundError
+from lineside.exceptions import AccessDeniedError, ConfigurationError, LinesideError, RecordNotFound
 from lineside.problems import has_handler, to_http_exception, websocket_exception
 
 __all__ = ["ability_for", "ability_of", "authorize", "authorize_any"]
@@ -153,7 +153,7 @@ def _answering(connection: HTTPConnection, *, hide: bool) -> Generator[None]:
     """Turn a refusal into what the connection's app can answer."""
     try:
         yield
-    except (AccessDeniedError, RecordNotFoundError) as error:
+    except (AccessDeniedError, RecordNotFound) as error:
         answer = _answer(connection, error, hide=hide)
         if answer is error:
             raise

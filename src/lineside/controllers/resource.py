@@ -51,7 +51,7 @@ from lineside.controllers._marks import action, rescue_from
 from lineside.controllers._refused import answering_refused_values, decimals_past_a_double
 from lineside.controllers._schemas import input_schema, key_annotation, output_schema, patch_schema
 from lineside.controllers._signature import injections, type_arguments
-from lineside.exceptions import ConfigurationError, RecordNotFoundError
+from lineside.exceptions import ConfigurationError, RecordNotFound
 from lineside.models.fastapi import SessionDep
 
 __all__ = ["Page", "ResourceController"]
@@ -167,10 +167,10 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT]):
             action_name: The action to authorize, besides reading.
 
         Raises:
-            RecordNotFoundError: There is none, or none that may be read: the same answer.
+            RecordNotFound: There is none, or none that may be read: the same answer.
             AccessDeniedError: It may be read, but not this.
         """
-        missing = RecordNotFoundError(self.model.__name__, key)
+        missing = RecordNotFound(self.model.__name__, key)
         with answering_refused_values(missing):
             record = await self.session.get(self.model, key)
         if record is None or self.ability.cannot("read", record):

@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from lineside.exceptions import ConfigurationError, MissingDependencyError
+from lineside.models._ambient import use_session
 
 DEFAULT_URL: Final = "sqlite:///app.sqlite3"
 
@@ -86,7 +87,8 @@ class Database:
             self.engine, class_=AsyncSession, expire_on_commit=False, close_resets_only=False
         )
         async with make() as session:
-            yield session
+            with use_session(session):
+                yield session
             try:
                 await session.commit()
             except Exception:

@@ -1,0 +1,81 @@
+"""The session that is meant when none is named: that of the request, the job or the block."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+from lineside.models._exceptions import NoSessionError
+
+AnySession = AsyncSession | Session
+"""A session of SQLAlchemy or SQLModel, async or sync."""
+
+_current: ContextVar[AnySession | None] = ContextVar("lineside_session", default=None)
+_Result = TypeVar("_Result")
+
+
+@contextmanager
+def use_session(session: AnySession) -> Generator[None]:
+    """Make a session the ambient one inside a block, also one that lineside did not open.
+
+    Args:
+        session: Any session; it is neither committed nor closed here.
+    """
+    token = _current.set(session)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def current_session(what: str = "this query") -> AnySession:
+    """Return the ambient session.
+
+    Args:
+        what: What needs it, for the error.
+
+    Raises:
+        NoSessionError: There is none.
+    """
+    session = _current.get()
+    if session is None:
+        raise NoSessionError(what)
+    return session
+
+
+def current_sync_session(what: str = "this query") -> Session:
+    """Return the ambient session for work without ``await``.
+
+    Args:
+        what: What needs it, for the error.
+
+    Raises:
+        NoSessionError: There is none, or it is async.
+    """
+    session = current_session(what)
+    if isinstance(session, AsyncSession):
+        raise NoSessionError(f"{what}, which is without `await` and finds an AsyncSession,")
+    return session
+
+
+async def run(work: Callable[[Session], _Result], session: AnySession | None, what: str) -> _Result:
+    """Run work that is written for a sync session on the named or the ambient one.
+
+    Everything here that talks to the database is written once, for `sqlalchemy.orm.Session`, as
+    SQLAlchemy itself is: on an ``AsyncSession`` it runs in a greenlet, where `await_only` waits.
+
+    Args:
+        work: What to do.
+        session: The session to use; None means the ambient one.
+        what: What needs it, for the error.
+
+    Raises:
+        NoSessionError: No session was named and there is no ambient one.
+    """
+    chosen = current_session(what) if session is None else session
+    if isinstance(chosen, AsyncSession):
+        return await chosen.run_sync(work)
+    return work(chosen)

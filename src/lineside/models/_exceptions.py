@@ -1,0 +1,150 @@
+"""What the model layer raises, in ActiveRecord's words; see `lineside.exceptions` for the tree."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from lineside.exceptions import ConfigurationError, LinesideError
+
+
+class NoSessionError(ConfigurationError):
+    """A query has no session: neither an explicit one nor one of the request, the job or the block.
+
+    Args:
+        what: What needed it, for instance ``"Post.find()"``.
+    """
+
+    def __init__(self, what: str = "this query") -> None:
+        super().__init__(
+            f"{what} needs a session: declare SessionDep in the route, write "
+            "`async with database.session():` around it, or pass session="
+        )
+
+
+class UnknownAttributeError(LinesideError, AttributeError):
+    """A name is no attribute of the model; the message lists those that are.
+
+    The list is for the developer: a client gets a 422 without it, because it names secret columns too.
+
+    Args:
+        model: The name of the model.
+        name: The name that was given.
+        known: The names that exist.
+    """
+
+    status_hint: ClassVar[int] = 422
+
+    def __init__(self, model: str, name: str, *, known: Iterable[str]) -> None:
+        self.model = model
+        self.known: tuple[str, ...] = tuple(sorted(known))
+        super().__init__(f"{model} has no attribute {name!r}; it has {', '.join(self.known)}")
+        self.name = name  # after AttributeError's own __init__, which would set it to None
+
+
+class ForbiddenAttributesError(LinesideError):
+    """Mass assignment of an attribute that the model does not permit.
+
+    Args:
+        model: The name of the model.
+        names: The attributes that were refused.
+        permitted: Those that may be assigned.
+    """
+
+    status_hint: ClassVar[int] = 422
+    public: ClassVar[bool] = True
+
+    def __init__(self, model: str, names: Iterable[str], *, permitted: Iterable[str]) -> None:
+        self.model = model
+        self.names: tuple[str, ...] = tuple(sorted(names))
+        self.permitted: tuple[str, ...] = tuple(sorted(permitted))
+        super().__init__(
+            f"{model}: {', '.join(self.names)} cannot be assigned from outside; "
+            f"permitted: {', '.join(self.permitted) or 'nothing'}"
+        )
+
+
+class StaleObjectError(LinesideError):
+    """Somebody else has changed the record since it was loaded (optimistic locking); load it again.
+
+    Args:
+        model: The name of the model.
+        key: Its primary key.
+    """
+
+    status_hint: ClassVar[int] = 409
+    public: ClassVar[bool] = True
+
+    def __init__(self, model: str, key: object) -> None:
+        super().__init__(f"{model} {key!r} was changed by somebody else; load it again")
+        self.model = model
+        self.key = key
+
+
+class DeleteRestrictionError(LinesideError):
+    """A record cannot be destroyed while others depend on it (``dependent="restrict"``).
+
+    Args:
+        model: The name of the model.
+        association: The association that still has records.
+    """
+
+    status_hint: ClassVar[int] = 409
+    public: ClassVar[bool] = True
+
+    def __init__(self, model: str, association: str) -> None:
+        super().__init__(f"{model} still has {association}; destroy or move them first")
+        self.model = model
+        self.association = association
+
+
+class StrictLoadingViolationError(LinesideError):
+    """An association or attribute that the query did not load was read where no query can run.
+
+    Args:
+        model: The name of the model.
+        name: The attribute.
+        remedy: What to write instead.
+    """
+
+    def __init__(self, model: str, name: str, *, remedy: str) -> None:
+        super().__init__(f"{model}.{name} is not loaded; {remedy}")
+        self.model = model
+        self.name = name
+        self.remedy = remedy
+
+
+class NPlusOneQueriesError(LinesideError):
+    """The same query ran once for each record of a list; load them together.
+
+    Args:
+        message: The query, the place in the code and the remedy.
+    """
+
+
+class ReadOnlyError(LinesideError):
+    """A session of the reading role was asked to write."""
+
+
+class StatementTimeout(LinesideError):  # noqa: N818 - ActiveRecord's name
+    """The database did not answer within the deadline; the connection was given up.
+
+    Args:
+        seconds: The deadline.
+    """
+
+    status_hint: ClassVar[int] = 503
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the database did not answer within {seconds:g} s; try again later")
+        self.seconds = seconds
+
+
+class ConnectionNotEstablished(LinesideError):  # noqa: N818 - ActiveRecord's name
+    """No connection to the database could be made or kept; is it running, and is the URL right?"""
+
+    status_hint: ClassVar[int] = 503
+
+
+class SerializationFailure(LinesideError):  # noqa: N818 - ActiveRecord's name
+    """Transactions got in each other's way, and the retries are used up; try again later."""
+
+    status_hint: ClassVar[int] = 503
