@@ -1,0 +1,66 @@
+"""What lineside remembers of one record, beside SQLAlchemy's own state of it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import inspect
+from sqlalchemy.orm import InstanceState
+
+Changes = dict[str, tuple[Any, Any]]
+"""Attribute to what it was and what it is."""
+
+_KEY = "lineside"
+
+
+@dataclass(slots=True)
+class RecordState:
+    """The memory of one record.
+
+    Attributes:
+        saved_changes: What the last save wrote.
+        is_destroyed: Whether its row was deleted by this object.
+        was_new: Whether the last save created the row.
+        is_in_flight: Whether its callbacks have begun and its row is not written yet.
+        skips_validation: Whether the save under way leaves the validations out.
+    """
+
+    saved_changes: Changes = field(default_factory=dict[str, tuple[Any, Any]])
+    is_destroyed: bool = False
+    was_new: bool = False
+    is_in_flight: bool = False
+    skips_validation: bool = False
+
+
+def instance_state(record: object) -> InstanceState[Any]:
+    """Return SQLAlchemy's state of a record."""
+    state: InstanceState[Any] = inspect(record)
+    return state
+
+
+def state_of(record: object) -> RecordState:
+    """Return the memory of a record, made when it is first asked for."""
+    info = instance_state(record).info
+    known: RecordState | None = info.get(_KEY)
+    if known is None:
+        known = info[_KEY] = RecordState()
+    return known
+
+
+def changes_of(record: object) -> Changes:
+    """Return the changes of the mapped columns since the record was loaded or saved.
+
+    An attribute that was never loaded has no old value: it counts as changed from None.
+    """
+    state = instance_state(record)
+    is_new = not state.has_identity
+    changes: Changes = {}
+    for attribute in state.mapper.column_attrs:
+        key = attribute.key
+        if not is_new and key not in state.committed_state:
+            continue
+        history = state.attrs[key].history
+        if history.added:
+            old = history.deleted[0] if history.deleted else None
+            if not is_new or history.added[0] is not None:
+                changes[key] = (old, history.added[0])
+    return changes

@@ -1,0 +1,102 @@
+"""The same model without ``await``: for scripts, sync routes and sync sessions."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+
+from pydantic import BaseModel
+from sqlalchemy.orm import Session, object_session
+
+from lineside.models import _persistence
+from lineside.models._ambient import current_sync_session
+from lineside.models._sync_query import SyncQuery
+
+if TYPE_CHECKING:
+    from lineside.models._record import Record
+
+RecordT = TypeVar("RecordT", bound="Record")
+
+
+class SyncDoor:
+    """The descriptor behind ``Post.sync`` and ``post.sync``."""
+
+    @overload
+    def __get__(self, record: None, owner: type[RecordT]) -> "SyncModel[RecordT]": ...
+    @overload
+    def __get__(self, record: RecordT, owner: type[RecordT]) -> "SyncRecord[RecordT]": ...
+    def __get__(
+        self, record: RecordT | None, owner: type[RecordT]
+    ) -> "SyncModel[RecordT] | SyncRecord[RecordT]":
+        """Return the sync side of a class or of a record."""
+        return SyncModel(owner) if record is None else SyncRecord(record)
+
+
+class SyncModel(SyncQuery[RecordT]):
+    """A query for all records of a class, and `create`; every method runs at once."""
+
+    __slots__ = ()
+
+    def create(
+        self,
+        attributes: Mapping[str, Any] | BaseModel | None = None,
+        /,
+        *,
+        session: Session | None = None,
+        **values: Any,
+    ) -> RecordT:
+        """Make a record and save it; see `Record.create`."""
+        record = self.model.build(attributes, **values)
+        record.sync.save(session=session)
+        return record
+
+
+class SyncRecord(Generic[RecordT]):
+    """What a record can do on a sync ``Session``: its own, the named one, or the ambient one."""
+
+    __slots__ = ("_record",)
+
+    def __init__(self, record: RecordT) -> None:
+        self._record = record
+
+    def save(self, *, validate: bool = True, session: Session | None = None) -> RecordT:
+        """Write the record; see `Record.save`."""
+        _persistence.save(self._session(session, "save"), self._record, validate=validate)
+        return self._record
+
+    def update(
+        self,
+        attributes: Mapping[str, Any] | BaseModel | None = None,
+        /,
+        *,
+        session: Session | None = None,
+        **values: Any,
+    ) -> RecordT:
+        """Assign attributes and save; see `Record.update`."""
+        self._record.assign_attributes(attributes, **values)
+        return self.save(session=session)
+
+    def destroy(self, *, session: Session | None = None) -> RecordT:
+        """Delete the row; see `Record.destroy`."""
+        _persistence.destroy(self._session(session, "destroy"), self._record)
+        return self._record
+
+    def reload(self, *, lock: bool = False, session: Session | None = None) -> RecordT:
+        """Read the row again; see `Record.reload`."""
+        _persistence.reload(self._session(session, "reload"), self._record, lock=lock)
+        return self._record
+
+    def touch(self, *names: str, session: Session | None = None) -> RecordT:
+        """Set timestamps to now; see `Record.touch`."""
+        _persistence.touch(self._session(session, "touch"), self._record, *names)
+        return self._record
+
+    def update_columns(self, *, session: Session | None = None, **values: Any) -> RecordT:
+        """Write columns at once; see `Record.update_columns`."""
+        _persistence.update_columns(self._session(session, "update_columns"), self._record, values)
+        return self._record
+
+    def valid(self, *, session: Session | None = None) -> bool:
+        """Run the validations and fill `Record.errors`; see `Record.valid`."""
+        return _persistence.is_valid(self._session(session, "valid"), self._record)
+
+    def _session(self, session: Session | None, what: str) -> Session:
+        return session or object_session(self._record) or current_sync_session(f"sync.{what}()")
