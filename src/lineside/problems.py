@@ -13,7 +13,7 @@ fault is logged and never sent, except with ``debug=True``.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, cast, overload
 from urllib.parse import quote
@@ -35,6 +35,7 @@ from lineside.exceptions import (
     LinesideError,
     NotAcceptableError,
     PayloadTooLargeError,
+    RecordInvalid,
     UnknownVersionError,
 )
 from lineside.instrumentation import request_id
@@ -102,8 +103,9 @@ def _printable(text: object) -> str:
 
 
 def _detail_of(error: Exception, status: int, *, debug: bool) -> Any:
-    if isinstance(error, RequestValidationError):
-        return _validation_errors(error)
+    found = _errors_in(error)
+    if found is not None:
+        return _validation_errors(found)
     if isinstance(error, StarletteHTTPException):
         detail: Any = error.detail  # Starlette says str; FastAPI allows any JSON
         return _printable(detail) if isinstance(detail, str) else detail
@@ -112,10 +114,17 @@ def _detail_of(error: Exception, status: int, *, debug: bool) -> Any:
     return _printable(f"{type(error).__name__}: {error}") if debug else _phrase(status)
 
 
-def _validation_errors(error: RequestValidationError) -> list[Any]:
+def _errors_in(error: Exception) -> Sequence[Any] | None:
+    """Return the single errors of a request or a record that breaks its validations."""
+    if isinstance(error, RequestValidationError):
+        return error.errors()
+    return error.errors.details() if isinstance(error, RecordInvalid) else None
+
+
+def _validation_errors(errors_in: Sequence[Any]) -> list[Any]:
     """Return FastAPI's own list; without the input when the input itself cannot be written as JSON."""
     # A list of 200,000 wrong items would take seconds to write down, and tell nobody more.
-    found = error.errors()[:_MAX_ERRORS]
+    found = errors_in[:_MAX_ERRORS]
     try:
         errors: list[Any] = jsonable_encoder(found)
         JSONResponse(errors)
@@ -143,8 +152,9 @@ def _wants_problem(request: HTTPConnection) -> bool:
 
 def _members(error: Exception, detail: Any) -> dict[str, Any]:
     """Return ``detail`` as the text that RFC 9457 wants, and everything else as extension members."""
-    if isinstance(error, RequestValidationError):
-        count = len(error.errors())  # of all; `errors` may have fewer
+    found = _errors_in(error)
+    if found is not None:
+        count = len(found)  # of all; `errors` may have fewer
         return {"detail": f"The request has {count} invalid value(s); see errors.", "errors": detail}
     members = {
         name: getattr(error, name)
