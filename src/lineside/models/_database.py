@@ -1,49 +1,48 @@
 """One database by URL: SQLite in a file by default, PostgreSQL by changing the URL."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
-from importlib.util import find_spec
-from typing import Any, Final
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, LiteralString, TypeVar
 
-from sqlalchemy import event, make_url
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import StaticPool
-from sqlmodel import SQLModel
+from sqlalchemy import Connection, Engine
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.orm import Session as OrmSession
+from sqlmodel import Session, SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from lineside.exceptions import ConfigurationError, MissingDependencyError
-from lineside.models._ambient import use_session
+from lineside.models._ambient import AnySession, current_sync_session, run, use_session
+from lineside.models._deadlines import Deadlines
+from lineside.models._drivers import IsolationLevel
+from lineside.models._engines import Engines
+from lineside.models._raw import AnyRow, count_rows, fetch_rows
+from lineside.models._roles import Role, transaction_options
+from lineside.models._sqlite import SQLiteBegin
+from lineside.models._transactions import (
+    Transaction,
+    ambient_session_of,
+    run_sync_transaction,
+    run_transaction,
+    sync_side,
+)
 
 DEFAULT_URL: Final = "sqlite:///app.sqlite3"
 
-_DRIVERS: Final[Mapping[str, str]] = {
-    "sqlite": "sqlite+aiosqlite",
-    "sqlite+aiosqlite": "sqlite+aiosqlite",
-    "postgres": "postgresql+asyncpg",
-    "postgresql": "postgresql+asyncpg",
-    "postgresql+asyncpg": "postgresql+asyncpg",
-}
-
-# WAL lets readers go on while one writes; a writer waits instead of failing at once; NORMAL is safe
-# against a crash of the process; SQLite ignores foreign keys unless told.
-_PRAGMAS: Final = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=NORMAL",
-    "PRAGMA busy_timeout=5000",
-    "PRAGMA foreign_keys=ON",
-)
+_Result = TypeVar("_Result")
 
 
 class Database:
     """The engine and the sessions of one database; nothing is opened before the first query.
 
     Args:
-        url: ``sqlite:///file``, ``sqlite://`` (in memory) or ``postgresql://user@host/name``.
+        url: ``sqlite:///file``, ``sqlite://`` (in memory), ``postgresql://user@host/name`` or, with the
+            other driver, ``postgresql+psycopg://user@host/name``.
+        replica_url: A copy that follows the database; sessions of ``role="reading"`` go there.
         echo: Log every statement with its values, and show the values in errors; for development.
+        pool_size: How many connections stay open; ten more may come and go.
         connect_timeout_seconds: How long PostgreSQL may take to accept a connection.
-        command_timeout_seconds: How long PostgreSQL may take for one statement.
+        checkout_timeout_seconds: How long to wait for a connection when all are in use.
+        command_timeout_seconds: How long one statement, COMMIT included, may take. Then it is cancelled,
+            and its connection closed, which a silent server may draw out by two seconds.
 
     Raises:
         ConfigurationError: The URL cannot be read, or its scheme is unknown.
@@ -54,39 +53,67 @@ class Database:
         self,
         url: str = DEFAULT_URL,
         *,
+        replica_url: str | None = None,
         echo: bool = False,
+        pool_size: int = 5,
         connect_timeout_seconds: float = 5.0,
+        checkout_timeout_seconds: float = 5.0,
         command_timeout_seconds: float = 30.0,
     ) -> None:
-        self._url = _async_url(url)
-        self._echo = echo
-        self._timeouts = {"timeout": connect_timeout_seconds, "command_timeout": command_timeout_seconds}
-        self._engine: AsyncEngine | None = None
+        deadlines = Deadlines(connect_timeout_seconds, checkout_timeout_seconds, command_timeout_seconds)
+        self._writing = Engines(url, deadlines, echo=echo, pool_size=pool_size)
+        self._reading = self._writing
+        if replica_url is not None:
+            self._reading = Engines(replica_url, deadlines, echo=echo, pool_size=pool_size)
 
     def __repr__(self) -> str:
-        return f"Database({self._url.render_as_string(hide_password=True)!r})"
+        return f"Database({self._writing!r})"
 
     @property
     def engine(self) -> AsyncEngine:
         """The SQLAlchemy engine, made when it is first asked for."""
-        if self._engine is None:
-            self._engine = self._make_engine()
-        return self._engine
+        return self._writing.for_await({})
+
+    @property
+    def sync_engine(self) -> Engine:
+        """The SQLAlchemy engine for work without ``await``; its pool is another one.
+
+        Raises:
+            MissingDependencyError: PostgreSQL needs psycopg for this.
+        """
+        return self._writing.for_sync({})
 
     @asynccontextmanager
-    async def session(self) -> AsyncGenerator[AsyncSession]:
+    async def session(
+        self,
+        *,
+        role: Role = "writing",
+        isolation_level: IsolationLevel | None = None,
+        sqlite_begin: SQLiteBegin = "IMMEDIATE",
+    ) -> AsyncGenerator[AsyncSession]:
         """Open a session that commits at the end, or rolls back when its block raises.
+
+        It is the ambient one inside its block.
+
+        Args:
+            role: ``"reading"`` goes to the replica, if there is one, and cannot write.
+            isolation_level: Of its transactions. SQLite is always SERIALIZABLE.
+            sqlite_begin: With its first query a transaction of SQLite takes the lock to write, and others
+                wait for it. ``"DEFERRED"`` takes it with the first change, and fails there with
+                `SerializationFailure` when another has written since its first query.
 
         Yields:
             A session of SQLModel; it takes a connection with its first query, and none after the block.
+
+        Raises:
+            ConfigurationError: There is no such role or level.
         """
+        engines = self._engines(role)
+        bind = engines.for_await(transaction_options(engines.backend, role, isolation_level, sqlite_begin))
         # Attributes stay readable after the commit: expiring them would mean I/O at attribute access.
         # Closed is closed: a query after the block, in a stream for instance, would take a connection
         # that nobody gives back.
-        make: Callable[[], AsyncSession] = async_sessionmaker(
-            self.engine, class_=AsyncSession, expire_on_commit=False, close_resets_only=False
-        )
-        async with make() as session:
+        async with AsyncSession(bind, expire_on_commit=False, close_resets_only=False) as session:
             with use_session(session):
                 yield session
             try:
@@ -97,48 +124,142 @@ class Database:
                 await session.rollback()
                 raise
 
+    @contextmanager
+    def sync_session(
+        self,
+        *,
+        role: Role = "writing",
+        isolation_level: IsolationLevel | None = None,
+        sqlite_begin: SQLiteBegin = "IMMEDIATE",
+    ) -> Generator[Session]:
+        """Open a session for work without ``await``; see `session`.
+
+        Raises:
+            ConfigurationError: There is no such role or level.
+            MissingDependencyError: PostgreSQL needs psycopg for this.
+        """
+        engines = self._engines(role)
+        bind = engines.for_sync(transaction_options(engines.backend, role, isolation_level, sqlite_begin))
+        with Session(bind, expire_on_commit=False, close_resets_only=False) as session:
+            with use_session(session):
+                yield session
+            try:
+                session.commit()
+            except Exception:
+                session.rollback()
+                raise
+
+    def transaction(self) -> Transaction:
+        """Open a savepoint in the ambient session, or a session of its own if this database has none.
+
+        An exception rolls back exactly this level, and goes on. Transactions nest.
+
+        Returns:
+            For ``async with``, or ``with`` where the ambient session is a sync one or there is none.
+        """
+        return Transaction(database=self)
+
+    async def run_transaction(
+        self,
+        work: Callable[[AsyncSession], Awaitable[_Result]],
+        *,
+        retries: int = 3,
+        isolation_level: IsolationLevel | None = None,
+    ) -> _Result:
+        """Run work in a transaction of its own, and again when it collides with another one.
+
+        Again means: after a serialization failure, a deadlock, or a lock of SQLite that was not given up in
+        time; after a short pause that chance decides. What the work does outside of the database happens
+        again, too. It is never part of a transaction around it.
+
+        Args:
+            work: Gets the session; what it returns is returned after the commit.
+            retries: How often it may run again.
+            isolation_level: Of the transaction, usually ``"SERIALIZABLE"``.
+
+        Raises:
+            SerializationFailure: The last try collided as well.
+        """
+        return await run_transaction(self, work, retries=retries, isolation_level=isolation_level)
+
+    def run_sync_transaction(
+        self,
+        work: Callable[[Session], _Result],
+        *,
+        retries: int = 3,
+        isolation_level: IsolationLevel | None = None,
+    ) -> _Result:
+        """Run work in a sync transaction of its own, and again when it collides; see `run_transaction`.
+
+        Raises:
+            SerializationFailure: The last try collided as well.
+        """
+        return run_sync_transaction(self, work, retries=retries, isolation_level=isolation_level)
+
+    async def raw(self, sql: LiteralString, /, **values: Any) -> list[AnyRow]:
+        """Run SQL that returns rows, in the ambient session or else in one of its own.
+
+        Args:
+            sql: A literal; ``:name`` stands for a value, and ``IN :names`` for a list of them.
+            values: A value for each name.
+
+        Returns:
+            All rows.
+
+        Raises:
+            PreparedStatementInvalid: A name has no value, or a value no name.
+        """
+        return await self._in_session(lambda session: fetch_rows(session, sql, values))
+
+    async def exec(self, sql: LiteralString, /, **values: Any) -> int:
+        """Run SQL that changes rows, in the ambient session or else in one of its own; see `raw`.
+
+        Returns:
+            How many rows were changed, or -1 where the database does not say.
+
+        Raises:
+            PreparedStatementInvalid: A name has no value, or a value no name.
+        """
+        return await self._in_session(lambda session: count_rows(session, sql, values))
+
+    def sync_raw(self, sql: LiteralString, /, **values: Any) -> list[AnyRow]:
+        """Do what `raw` does, without ``await``."""
+        return self._in_sync_session(lambda session: fetch_rows(session, sql, values))
+
+    def sync_exec(self, sql: LiteralString, /, **values: Any) -> int:
+        """Do what `exec` does, without ``await``."""
+        return self._in_sync_session(lambda session: count_rows(session, sql, values))
+
+    def owns(self, session: AnySession) -> bool:
+        """Tell whether a session works on this database, also one that was opened by hand."""
+        bind = sync_side(session).bind
+        engine = bind.engine if isinstance(bind, Connection) else bind
+        return engine is not None and (self._writing.own(engine) or self._reading.own(engine))
+
     async def create_all(self) -> None:
         """Create the tables of all SQLModel classes that do not exist yet."""
         async with self.engine.begin() as connection:
             await connection.run_sync(SQLModel.metadata.create_all)
 
     async def dispose(self) -> None:
-        """Close all connections; the next query opens new ones."""
-        if self._engine is not None:
-            engine, self._engine = self._engine, None
-            await engine.dispose()
+        """Close all connections; the next query opens new ones. A database in memory ends with this."""
+        await self._writing.dispose()
+        if self._reading is not self._writing:
+            await self._reading.dispose()
 
-    def _make_engine(self) -> AsyncEngine:
-        # Errors carry their statement into logs: without the values, which may be anybody's secrets.
-        options: dict[str, Any] = {"echo": self._echo, "hide_parameters": not self._echo}
-        if self._url.get_backend_name() == "postgresql":
-            # pool_pre_ping: a restarted server costs no request.
-            return create_async_engine(self._url, pool_pre_ping=True, connect_args=self._timeouts, **options)
-        # A database in memory lives as long as its one connection.
-        pool: dict[str, Any] = {} if self._url.database else {"poolclass": StaticPool}
-        engine = create_async_engine(self._url, **options, **pool)
-        event.listen(engine.sync_engine, "connect", _configure_sqlite)
-        return engine
+    def _engines(self, role: Role) -> Engines:
+        return self._reading if role == "reading" else self._writing
 
+    async def _in_session(self, work: Callable[[OrmSession], _Result]) -> _Result:
+        ambient = ambient_session_of(self)
+        if ambient is not None:
+            return await run(work, ambient, "raw SQL")
+        # One statement alone cannot lose a race between its reading and its writing.
+        async with self.session(sqlite_begin="DEFERRED") as session:
+            return await session.run_sync(work)
 
-def _configure_sqlite(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
-
-
-def _async_url(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        # ValueError is a port that is no number. The cause would print the URL, and with it a password.
-        raise ConfigurationError("the database URL cannot be read; write scheme://user@host/name") from None
-    if parsed.drivername not in _DRIVERS:
-        raise ConfigurationError(
-            f"unknown database scheme {parsed.drivername!r}; known schemes: {', '.join(sorted(_DRIVERS))}"
-        )
-    driver = _DRIVERS[parsed.drivername]
-    if driver == "postgresql+asyncpg" and find_spec("asyncpg") is None:
-        raise MissingDependencyError("asyncpg", extra="postgres")
-    return parsed.set(drivername=driver)
+    def _in_sync_session(self, work: Callable[[OrmSession], _Result]) -> _Result:
+        if ambient_session_of(self) is not None:
+            return work(current_sync_session("raw SQL"))
+        with self.sync_session(sqlite_begin="DEFERRED") as session:
+            return work(session)
