@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
-from types import UnionType
-from typing import Annotated, Any, Final, Union, get_args, get_origin
+from typing import Annotated, Any, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NaiveDatetime, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 from sqlalchemy import inspect
 
+from lineside._pydantic import with_zone
 from lineside._secrets import NAMES_OF_SECRETS
 from lineside.controllers._validators import validators_for
 from lineside.exceptions import ConfigurationError
@@ -100,22 +99,7 @@ def _annotation(field: FieldInfo) -> Any:
 def _zoned(annotation: Any, model: type[BaseModel], name: str) -> Any:
     """Say of a time whether it has a zone, as its column does: no other can be stored or compared."""
     column: Any = inspect(model).columns.get(name)
-    has_zone: bool | None = getattr(getattr(column, "type", None), "timezone", None)
-    if has_zone is None:
-        return annotation
-    return _replaced(annotation, AwareDatetime if has_zone else NaiveDatetime)
-
-
-def _replaced(annotation: Any, kind: Any) -> Any:
-    """Put another type where ``datetime`` stands, also beside None."""
-    if annotation is datetime:
-        return kind
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return Annotated[_replaced(arguments[0], kind), *arguments[1:]]
-    if origin in (Union, UnionType):
-        return Union[tuple(_replaced(argument, kind) for argument in arguments)]  # noqa: UP007 - `|` needs literals
-    return annotation
+    return with_zone(annotation, has_zone=getattr(getattr(column, "type", None), "timezone", None))
 
 
 def _default(field: FieldInfo) -> Any:
