@@ -122,7 +122,7 @@ def _error(
 
 
 def _no_connection(cause: BaseException) -> ConnectionNotEstablished:
-    said = str(cause) or type(cause).__name__
+    said = "no answer in time" if isinstance(cause, TimeoutError) else str(cause) or type(cause).__name__
     return ConnectionNotEstablished(
         f"no connection to the database ({said}); is it running, and is the URL right?"
     )
