@@ -7,11 +7,14 @@ that a failure.
 import os
 import pwd
 import secrets
+import select
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -63,6 +66,10 @@ class Postgres:
             f"--pwfile={password}",
             *("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync"),
         )
+        self.launch()
+
+    def launch(self) -> None:
+        """Start the server of a cluster that is there, and wait until it accepts connections."""
         # Nothing here outlives the session: waiting for a disk would be for nothing.
         settings = f"-p {self.port} -k {self._folder} -c listen_addresses=127.0.0.1 -c fsync=off"
         self._run(
@@ -74,6 +81,40 @@ class Postgres:
     def stop(self) -> None:
         """End the server at once, open connections included."""
         self._run("pg_ctl", f"--pgdata={self._data}", "--mode=immediate", "--wait", "stop")
+
+    def kill(self) -> None:
+        """End every process of the server at once, as a machine that loses its power."""
+        processes = self._processes()
+        self._signal(processes, signal.SIGKILL)
+        for process in processes:
+            _wait_for_end(process)
+        # Where nobody reaps it, the dead postmaster keeps its id, and its locks would count.
+        for lock in (self._data / "postmaster.pid", self._folder / f".s.PGSQL.{self.port}.lock"):
+            lock.unlink()
+
+    def restart(self) -> None:
+        """Bring a killed server back, which recovers what was committed."""
+        self.launch()
+
+    def pause(self) -> None:
+        """Stop every process of the server where it is: connections stay open, and nobody answers."""
+        self._signal(self._processes(), signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused server go on."""
+        self._signal(self._processes(), signal.SIGCONT)
+
+    def _processes(self) -> list[int]:
+        # Each one is the leader of a process group of its own: there is no group to signal.
+        postmaster = int((self._data / "postmaster.pid").read_text().split("\n", 1)[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        return [postmaster, *map(int, children)]
+
+    @staticmethod
+    def _signal(processes: list[int], number: signal.Signals) -> None:
+        for process in processes:
+            with suppress(ProcessLookupError):  # a backend may end at any time
+                os.kill(process, number)
 
     def _run(self, program: str, *arguments: str) -> None:
         # PostgreSQL refuses to be root.
@@ -96,9 +137,9 @@ class Postgres:
             raise RuntimeError(f"{program} failed with {result.returncode}\n{said}")
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """Start PostgreSQL for the session, with the first test that asks for it."""
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """Start a PostgreSQL for a block; a test that pauses or kills one has it for itself."""
     binaries = _postgres_binaries()
     if binaries is None:
         missing("PostgreSQL", _POSTGRES_INSTALL)
@@ -114,9 +155,28 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Start PostgreSQL for the session, with the first test that asks for it."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def postgres_url(postgres: Postgres) -> str:
     """Give the URL of a running PostgreSQL."""
     return postgres.url
+
+
+def _wait_for_end(process: int) -> None:
+    # Not our child: the kernel tells through a file descriptor when it is gone.
+    with suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(process)
+        try:
+            ended, _, _ = select.select([descriptor], [], [], _START_SECONDS)
+            if not ended:
+                raise RuntimeError(f"process {process} did not end")
+        finally:
+            os.close(descriptor)
 
 
 def _postgres_binaries() -> Path | None:
