@@ -8,7 +8,7 @@ from lineside.models import _validators
 from lineside.models._callbacks import Condition
 from lineside.models._errors import On
 from lineside.models._rules import MARK, Rule, Validator, When, add_declaration, check_name
-from lineside.models._uniqueness import Uniqueness, UniquenessOptions
+from lineside.models._unique_validator import Uniqueness, UniquenessOptions
 from lineside.models._validators import Check, ComparisonOptions, LengthOptions, NumericalityOptions
 
 _Model = TypeVar("_Model", bound=type)

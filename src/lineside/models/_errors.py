@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from math import isfinite
 from typing import Any, Final, Literal
 from uuid import UUID
 from weakref import ref
@@ -167,7 +166,7 @@ On = Literal["create", "update"]
 def _is_plain(value: Any) -> bool:
     """Tell whether a value may be sent back, and can be written as JSON."""
     if isinstance(value, float | Decimal):
-        return isfinite(value)
+        return Decimal(value).is_finite()
     if isinstance(value, str) and not value.isascii():
         return not any("\ud800" <= char <= "\udfff" for char in value)
     return isinstance(value, _PLAIN)

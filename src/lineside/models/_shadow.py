@@ -6,7 +6,7 @@ is not loaded, or what the database fills in, is not there to be validated.
 
 import warnings
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 from pydantic_core import SchemaValidator, core_schema
@@ -98,9 +98,8 @@ def _validator(model: type[BaseModel], whole: dict[str, Any]) -> Any:
         annotation = with_zone(field.rebuild_annotation(), has_zone=has_zone)
         definitions[name] = (annotation, Field(default=None, discriminator=field.discriminator))
     validators = {**carried_field_validators(model, definitions), **whole}
-    carried: Any = {key: value for key, value in model.model_config.items() if key in _CARRIED}
-    config = ConfigDict(**carried)
-    config["protected_namespaces"] = ()
+    carried = {key: value for key, value in model.model_config.items() if key in _CARRIED}
+    config = cast("ConfigDict", {**carried, "protected_namespaces": ()})
     with warnings.catch_warnings():
         # About names: the author of the table has been warned when it was made.
         warnings.simplefilter("ignore", UserWarning)

@@ -1,98 +1,121 @@
-"""``uniqueness``: is the value taken in the database, and which declaration did a refusal of it break?
+"""A unique index has refused a row: which class and fields is it about?
 
-The query tells the user in time; only a unique index keeps two writers apart that ask at the same moment.
+SQLite names the columns in its message, PostgreSQL names the constraint and the table.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, TypedDict
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, literal, not_, select
+from sqlalchemy import Constraint, PrimaryKeyConstraint, Table, UniqueConstraint, inspect
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapper
+from sqlalchemy.orm.exc import UnmappedColumnError
+from sqlmodel import SQLModel
 
-from lineside.exceptions import ConfigurationError
-from lineside.models._limits import Problem
-from lineside.models._loaded import NOT_LOADED
-from lineside.models._references import UNKNOWN_YET, future_value
-from lineside.models._state import instance_state
-from lineside.models._validators import Subject, check_options
-
-TAKEN: Final = ("taken", "has already been taken")
+_UNIQUE_VIOLATION: Final = "23505"
+_SQLITE_COLUMNS: Final = re.compile(r"UNIQUE constraint failed: ([^'].*)$")
+_SQLITE_INDEX: Final = re.compile(r"UNIQUE constraint failed: index '(.+)'$")
+_MAX_NAME_CHARS: Final = 63
 
 
-class UniquenessOptions(TypedDict, total=False):
-    """What ``uniqueness=`` takes.
-
-    ``scope``: attributes within which the value is unique. ``case_sensitive``: False compares in lower
-    case; the unique index then stands on ``lower(column)``.
-    """
-
-    scope: str | tuple[str, ...]
-    case_sensitive: bool
-
-
-class Uniqueness:
-    """The validator of one declaration.
+def unique_violation(
+    error: IntegrityError, *, among: Iterable[type] | None = None
+) -> tuple[type, tuple[str, ...]] | None:
+    """Find the class and the fields that a unique constraint or index has refused.
 
     Args:
-        options: `UniquenessOptions`.
+        error: What SQLAlchemy raised.
+        among: The classes that were being written; default: all of SQLModel's. Two registries may have a
+            table of the same name.
+
+    Returns:
+        The class and its fields in the constraint's order, or None: it is another violation, or the table
+        or the constraint belongs to no class.
     """
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        check_options("uniqueness", options, ("scope", "case_sensitive"))
-        scope = options.get("scope", ())
-        self.scope: tuple[str, ...] = (scope,) if isinstance(scope, str) else tuple(scope)
-        self._is_case_sensitive: bool = options.get("case_sensitive", True)
-
-    def __call__(self, subject: Subject) -> Iterator[Problem]:
-        """Ask the database, unless nothing has changed."""
-        names = (subject.field, *self.scope)
-        state = instance_state(subject.record)
-        if state.has_identity and not any(self._has_changed(subject.record, name) for name in names):
-            return
-        values = {name: future_value(subject.record, name) for name in names}
-        # Within a record that is not numbered yet nothing can be taken.
-        is_open = any(value is UNKNOWN_YET or value is NOT_LOADED for value in values.values())
-        if is_open or not subject.broken.isdisjoint(names):
-            return
-        if self._is_taken(subject, values):
-            yield TAKEN
-
-    def check_columns(self, model: type, fields: tuple[str, ...]) -> None:
-        """Refuse a name that is no column.
-
-        Raises:
-            ConfigurationError: Names the columns.
-        """
-        known: Mapping[str, object] = getattr(model, "model_fields", {})
-        for name in (*fields, *self.scope):
-            if known and name not in known:
-                raise ConfigurationError(
-                    f"{model.__name__}: uniqueness needs columns, which {name!r} is not; "
-                    f"they are {', '.join(sorted(known))}"
-                )
-
-    @staticmethod
-    def _has_changed(record: object, name: str) -> bool:
-        state = instance_state(record)
-        return name in state.committed_state or future_value(record, name) != state.dict.get(name)
-
-    def _is_taken(self, subject: Subject, values: dict[str, Any]) -> bool:
-        state = instance_state(subject.record)
-        mapper = _owner(state.mapper, subject.field)
-        criteria = [self._equals(mapper.columns[name], value) for name, value in values.items()]
-        if state.identity is not None:
-            # By the key that the row has: the record may have been given another one.
-            is_self = zip(mapper.primary_key, state.identity, strict=True)
-            criteria.append(not_(and_(*(column == key for column, key in is_self))))
-        query = select(literal(1)).select_from(mapper.persist_selectable).where(*criteria).limit(1)
-        return subject.session.execute(query, bind_arguments={"mapper": mapper}).first() is not None
-
-    def _equals(self, column: ColumnElement[Any], value: Any) -> ColumnElement[bool]:
-        if not self._is_case_sensitive and isinstance(value, str):
-            return func.lower(column) == func.lower(value)
-        return column.is_(None) if value is None else column == value
+    mappers: list[Mapper[Any]] = [inspect(model) for model in (_all_models() if among is None else among)]
+    tables = {table: mapper for mapper in reversed(mappers) for table in _tables(mapper)}
+    for table, columns in _refused(error, tables):
+        mapper = tables[table]
+        fields = tuple(_field(mapper, column) for column in columns)
+        if fields and None not in fields:
+            return mapper.class_, tuple(field for field in fields if field is not None)
+    return None
 
 
-def _owner(mapper: Mapper[Any], field: str) -> Mapper[Any]:
-    """Return the topmost class that has the column: a value is unique among all its kinds."""
-    return [each for each in mapper.iterate_to_root() if field in each.column_attrs][-1]
+def _refused(error: IntegrityError, tables: Iterable[Table]) -> Iterator[tuple[Table, tuple[Any, ...]]]:
+    """Yield the tables that may be meant, each with the columns of its constraint."""
+    text = str(error.orig)
+    if match := _SQLITE_COLUMNS.search(text):
+        places = [place.partition(".") for place in match[1].split(", ")]
+        names = [column for _, _, column in places]
+        for table in tables:
+            if table.name == places[0][0] and all(name in table.columns for name in names):
+                yield table, tuple(table.columns[name] for name in names)
+        return
+    found = _SQLITE_INDEX.search(text)
+    name, table_name = (found[1], None) if found else _constraint_of_postgres(error)
+    for table in tables if name else ():
+        if table_name in (None, table.name):
+            for known, columns in _unique_in(table):
+                if known == name:
+                    yield table, columns
+
+
+def _constraint_of_postgres(error: IntegrityError) -> tuple[str | None, str | None]:
+    """Read what the server said of the constraint: from asyncpg, or from psycopg."""
+    driver: Any = getattr(error.orig, "__cause__", None) or error.orig
+    if getattr(driver, "sqlstate", None) != _UNIQUE_VIOLATION:
+        return None, None
+    said: Any = getattr(driver, "diag", driver)
+    return said.constraint_name, said.table_name
+
+
+def _unique_in(table: Table) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Yield the names and columns of what is unique in a table; PostgreSQL names what nobody has named."""
+    for constraint in table.constraints:
+        if isinstance(constraint, UniqueConstraint | PrimaryKeyConstraint):
+            yield _name(table, constraint), tuple(constraint.columns)
+    for index in table.indexes:
+        if index.unique and index.name:
+            # An index on lower(email) is about email.
+            yield str(index.name), tuple(index.columns)
+
+
+def _name(table: Table, constraint: Constraint) -> str:
+    if isinstance(constraint.name, str):
+        return constraint.name
+    if isinstance(constraint, UniqueConstraint):
+        return _generated(table.name, "_".join(column.name for column in constraint.columns), "key")
+    return _generated(table.name, "", "pkey")
+
+
+def _generated(table: str, columns: str, label: str) -> str:
+    """Name a constraint as PostgreSQL does: what is too long loses characters, the longer part first."""
+    available = _MAX_NAME_CHARS - len(label) - (2 if columns else 1)
+    while len(table) + len(columns) > available:
+        if len(table) > len(columns):
+            table = table[:-1]
+        else:
+            columns = columns[:-1]
+    return "_".join(part for part in (table, columns, label) if part)
+
+
+def _tables(mapper: Mapper[Any]) -> Iterable[Table]:
+    return [table for table in mapper.tables if isinstance(table, Table)]
+
+
+def _field(mapper: Mapper[Any], column: Any) -> str | None:
+    try:
+        return mapper.get_property_by_column(column).key
+    except UnmappedColumnError:
+        return None
+
+
+def _all_models() -> Iterator[type]:
+    waiting = [*SQLModel.__subclasses__()]
+    while waiting:
+        model = waiting.pop(0)
+        if "__mapper__" in vars(model):
+            yield model
+        waiting += model.__subclasses__()

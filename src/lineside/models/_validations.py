@@ -4,6 +4,7 @@ First the types: what pydantic says of each field, and what its column can hold.
 passed, the declared rules; then, if all passed, the methods and validators that look at the whole record.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,10 +15,10 @@ from lineside.models._loaded import NOT_LOADED, loaded_value
 from lineside.models._normalizes import apply_normalizers
 from lineside.models._rules import Declarations, Rule, SupportsValidate
 from lineside.models._typecheck import Types
-from lineside.models._uniqueness import Uniqueness
+from lineside.models._unique_validator import TAKEN, Uniqueness
 from lineside.models._validators import Subject
 
-__all__ = ["errors_of", "validate"]
+__all__ = ["add_taken", "errors_of", "validate"]
 
 
 def validate(record: Any, session: Session, *, on: On) -> bool:
@@ -44,6 +45,28 @@ def validate(record: Any, session: Session, *, on: On) -> bool:
         wrong = _typed(record, session, on)
         _check(record, session, on, wrong, errors)
     return not errors
+
+
+def add_taken(record: object, fields: Iterable[str]) -> bool:
+    """Turn a refusal of the database into the error of the ``uniqueness`` that it breaks.
+
+    Args:
+        record: The record that was refused.
+        fields: The fields of the constraint, from `unique_violation`.
+
+    Returns:
+        Whether its class declares a uniqueness of these fields; only then there is a new error.
+    """
+    refused = set(fields)
+    for rule in Declarations.of(type(record)).rules:
+        for check in rule.checks:
+            for field in rule.fields:
+                if isinstance(check, Uniqueness) and {field, *check.scope} == refused:
+                    kind, message = TAKEN
+                    value = loaded_value(record, field)
+                    errors_of(record).append(Error(field, rule.message or message, kind, value))
+                    return True
+    return False
 
 
 def _typed(record: Any, session: Session, on: On) -> list[Error]:
