@@ -6,6 +6,7 @@ import typer
 
 import lineside
 from lineside.cli._config import config_commands
+from lineside.cli._db import db_commands
 from lineside.cli._routes import routes
 from lineside.cli._server import server
 
@@ -27,6 +28,7 @@ def commands() -> typer.Typer:
     root.command()(routes)
     root.command()(server)
     root.add_typer(config_commands(), name="config")
+    root.add_typer(db_commands(), name="db")
     return root
 
 

@@ -1,0 +1,1 @@
+"""Migrations: Alembic's engine behind Rails' commands; the door is `lineside.models.migrations`."""
