@@ -91,7 +91,7 @@ after_rollback = Decorator("after", "rollback")
 
 #: The names of methods that are callbacks without a decorator, with what they would be decorated with.
 WELL_KNOWN: Final[dict[str, tuple[Kind, Moment, frozenset[str]]]] = {
-    name: (decorator._kind, decorator._moment, decorator._on)  # noqa: SLF001 - of this file
+    name: (decorator._kind, decorator._moment, decorator._on)
     for name, decorator in list(globals().items())
     if isinstance(decorator, Decorator)
 }

@@ -144,9 +144,7 @@ def _declared(owner: type) -> Iterable[Callback]:
 
 def _well_known(name: str) -> Callback:
     kind, moment, on = WELL_KNOWN[name]
-    return Callback(
-        kind, name, only=frozenset({moment}), options={"on": on, "if_": None, "unless": None}
-    )
+    return Callback(kind, name, only=frozenset({moment}), options={"on": on, "if_": None, "unless": None})
 
 
 def _step(callback: Callback, owner: type, moment: str) -> Step:

@@ -130,7 +130,7 @@ def _rollback_effects(frame: _Frame) -> list[Effect]:
 
 
 def _net(actions: list[str]) -> list[str]:
-    """Reduce what happened to a row to what a reader of the database sees: created and destroyed is nothing."""
+    """Return what a reader of the database sees happen; created and destroyed is nothing."""
     if "destroy" in actions:
         return [] if "create" in actions else ["destroy"]
     return ["create"] if "create" in actions else actions

@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from lineside.exceptions import RecordInvalid
 from lineside.models._callbacks import Action
+from lineside.models._errors import errors_of
+from lineside.models._locking import stale_error
 from lineside.models._state import instance_state, state_of
 from lineside.models._uniqueness import unique_violation
 from lineside.models._unit import Unit
-from lineside.models._validations import errors_of
+from lineside.models._validations import add_taken
 
 # The session whose flush runs in this context, for an error of the driver, which knows only its connection.
 _flushing: ContextVar[Session | None] = ContextVar("lineside_flushing", default=None)
@@ -48,6 +50,10 @@ def _before_flush(session: Session, _context: object, _objects: object) -> None:
             for record, action in found:
                 if id(record) not in unit.flights:
                     unit.prepare(session, record, action)
+        except BaseException:
+            # There is no flush: those that were ready for it are prepared again for the next one.
+            unit.abandon()
+            raise
         finally:
             unit.is_collecting = False
     _flushing.set(session)
@@ -89,11 +95,11 @@ def _after_flush_postexec(session: Session, _context: object) -> None:
     # The flush is complete, but for its subtransaction. SQLAlchemy refuses a flush inside a flush, and
     # an after_create that creates another record is exactly that.
     private: Any = session
-    private._flushing = False  # noqa: SLF001
+    private._flushing = False
     try:
         Unit.of(session).finish(session)
     finally:
-        private._flushing = True  # noqa: SLF001
+        private._flushing = True
 
 
 def _after_commit(session: Session) -> None:
@@ -104,7 +110,12 @@ def _after_commit(session: Session) -> None:
 def _after_soft_rollback(session: Session, _previous: SessionTransaction) -> None:
     if "lineside" in session.info:
         _flushing.set(None)
-        Unit.of(session).abandon()
+        unit = Unit.of(session)
+        stale = stale_error(flight.record for flight in unit.flights.values() if flight.is_ready)
+        unit.abandon()
+        if stale is not None:
+            # SQLAlchemy does nothing after this event: its own error is the one that is lost.
+            raise stale
 
 
 def _after_transaction_end(session: Session, transaction: SessionTransaction) -> None:
@@ -117,14 +128,12 @@ def _handle_error(context: Any) -> Exception | None:
     error, session = context.sqlalchemy_exception, _flushing.get()
     if session is None or not isinstance(error, IntegrityError):
         return None
-    violated = unique_violation(error)
+    records = [flight.record for flight in Unit.of(session).flights.values()]
+    violated = unique_violation(error, among={type(record) for record in records})
     if violated is None:
         return None
     owner, names = violated
-    records = [f.record for f in Unit.of(session).flights.values() if isinstance(f.record, owner)]
-    if not records:
-        return None
-    record = records[0]
-    for name in names:
-        errors_of(record).add(name, "has already been taken", type="taken")
-    return RecordInvalid(owner.__name__, errors_of(record), record=record)
+    for record in records:
+        if isinstance(record, owner) and add_taken(record, names):
+            return RecordInvalid(owner.__name__, errors_of(record), record=record)
+    return None

@@ -4,22 +4,19 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import async_object_session
-from sqlalchemy.orm import object_session
-from sqlmodel import SQLModel
-
 from lineside.models import _persistence
-from lineside.models._ambient import AnySession, run
+from lineside.models._ambient import AnySession
 from lineside.models._assignment import assigned, check_names
-from lineside.models._errors import Errors
+from lineside.models._errors import Errors, errors_of
 from lineside.models._events import listen
+from lineside.models._json import Documents
+from lineside.models._locking import Locking
 from lineside.models._querying import Querying
 from lineside.models._state import Changes, changes_of, instance_state, state_of
 from lineside.models._sync_record import SyncDoor
-from lineside.models._validations import errors_of
 
 
-class Record(Querying, SQLModel):
+class Record(Querying, Locking, Documents):
     """A table's row with ActiveRecord's behaviour; give it columns of your own.
 
     For tables that exist already. `Model` adds a key and timestamps. Everything SQLModel does stays as it
@@ -257,10 +254,6 @@ class Record(Querying, SQLModel):
         """
         check_names(type(self), {name: None})
         return name in state_of(self).saved_changes
-
-    async def _run(self, work: Any, session: AnySession | None, what: str) -> Any:
-        found = session or async_object_session(self) or object_session(self)
-        return await run(work, found, f"{type(self).__name__}.{what}()")
 
 
 listen(Record)

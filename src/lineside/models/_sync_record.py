@@ -1,7 +1,7 @@
 """The same model without ``await``: for scripts, sync routes and sync sessions."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from pydantic import BaseModel
 from sqlalchemy.orm import Session, object_session

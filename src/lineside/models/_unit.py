@@ -14,9 +14,10 @@ from lineside.models._callbacks import Action, Moment
 from lineside.models._chain import Around, steps
 from lineside.models._current import calling_as
 from lineside.models._effects import Effects
+from lineside.models._errors import errors_of
 from lineside.models._state import changes_of, state_of
 from lineside.models._timestamps import touch
-from lineside.models._validations import errors_of, validate
+from lineside.models._validations import validate
 
 _KEY: Final = "lineside"
 
