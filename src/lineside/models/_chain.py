@@ -117,8 +117,8 @@ def steps(owner: type, moment: Moment) -> tuple[Step, ...]:
     if plan is None:
         plan = {moment: () for _, moment, _ in WELL_KNOWN.values()}
         for callback in _declared(owner):
-            (at,) = callback.only or ()
-            plan[at] = (*plan[at], _step(callback, owner, at))
+            for at in callback.only or ():
+                plan[at] = (*plan[at], _step(callback, owner, at))
         # Past SQLModel's metaclass, which would look for a column here.
         type.__setattr__(owner, _PLAN, plan)
     return plan[moment]
