@@ -1,0 +1,24 @@
+"""How a method of a record finds its session, and runs its work there."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import async_object_session
+from sqlalchemy.orm import Session, object_session
+from sqlmodel import SQLModel
+
+from lineside.models._ambient import AnySession, current_session, run
+
+_Result = TypeVar("_Result")
+
+
+class Running(SQLModel):
+    """The base of all that gives records methods which talk to the database."""
+
+    def _session(self, session: AnySession | None, what: str) -> AnySession:
+        """Return the named session, or the record's own, or the ambient one."""
+        own = session or async_object_session(self) or object_session(self)
+        return own or current_session(f"{type(self).__name__}.{what}()")
+
+    async def _run(self, work: Callable[[Session], _Result], session: AnySession | None, what: str) -> _Result:
+        return await run(work, self._session(session, what), what)
