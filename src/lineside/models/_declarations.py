@@ -61,20 +61,19 @@ def validates(
         ConfigurationError: A field or an option does not exist, or nothing is declared.
     """
     when = When(on, if_, unless)
+    options: dict[str, Any] = {
+        "presence": presence,
+        "length": length,
+        "format": format,
+        "inclusion": inclusion,
+        "exclusion": exclusion,
+        "numericality": numericality,
+        "comparison": comparison,
+        "uniqueness": uniqueness,
+    }
 
     def declare(model: _Model) -> _Model:
-        checks = tuple(
-            _checks(
-                presence=presence,
-                length=length,
-                format=format,
-                inclusion=inclusion,
-                exclusion=exclusion,
-                numericality=numericality,
-                comparison=comparison,
-                uniqueness=uniqueness,
-            )
-        )
+        checks = tuple(_checks(**options))
         if not fields or not checks:
             raise ConfigurationError(
                 f"{model.__name__}: @validates{fields} declares nothing; "
@@ -88,7 +87,7 @@ def validates(
             if isinstance(check, Uniqueness):
                 check.check_columns(model, fields)
         when.check_names(model)
-        return add_declaration(model, Rule(fields, checks, when, allow_none, allow_blank, message))
+        return add_declaration(model, Rule(fields, checks, when, allow_none, allow_blank, message, options))
 
     return declare
 

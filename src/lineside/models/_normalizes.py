@@ -69,7 +69,7 @@ def apply_normalizers(record: Any, names: Iterable[str] | None = None) -> bool:
         Whether a value is another one now.
     """
     state = instance_state(record)
-    normalizers = _normalizers(type(record))
+    normalizers = normalizers_of(type(record))
     changed = False
     for name in normalizers if names is None else normalizers.keys() & set(names):
         if name not in state.dict or (state.has_identity and name not in state.committed_state):
@@ -90,7 +90,7 @@ def normalize_value_for(model: type, name: str, value: Any) -> Any:
         name: The field.
         value: The value; one that is not of the column's type is returned as it is.
     """
-    chain = _normalizers(model).get(name, ())
+    chain = normalizers_of(model).get(name, ())
     if not chain or not _is_of_type(model, name, value):
         return value
     for normalizer in chain:
@@ -109,7 +109,8 @@ def _is_of_type(model: type, name: str, value: Any) -> bool:
     return kind is dict or isinstance(value, kind)
 
 
-def _normalizers(model: type) -> dict[str, tuple[_Normalizer, ...]]:
+def normalizers_of(model: type) -> dict[str, tuple[_Normalizer, ...]]:
+    """Return what a class and its bases declare, by field; collected once."""
     known: dict[str, tuple[_Normalizer, ...]] | None = model.__dict__.get(_COLLECTED)
     if known is None:
         known = {}

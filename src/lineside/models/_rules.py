@@ -1,7 +1,7 @@
 """What a class declares about its validity, and how it is collected from the class and its bases."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import get_annotations, isfunction
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
@@ -70,7 +70,10 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One ``@validates``: checks of the values of some fields."""
+    """One ``@validates``: checks of the values of some fields.
+
+    ``options`` is what the checks were made of, for a schema to say it beforehand.
+    """
 
     fields: tuple[str, ...]
     checks: tuple[Check, ...]
@@ -78,6 +81,7 @@ class Rule:
     allow_none: bool
     allow_blank: bool
     message: str | None
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def demands_presence(self) -> bool:
