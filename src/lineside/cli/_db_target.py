@@ -40,6 +40,8 @@ def find_database(
     """
     from lineside.models import Database
 
+    # Migrations and seeds import the app's modules, also where no app is named.
+    sys.path.insert(0, str(Path.cwd()))
     if (app is None) == (url is None):
         raise ConfigurationError("name the app with --app module:app, or the database with --url")
     if app is not None:
@@ -67,7 +69,6 @@ def find_metadata(names: list[str] | None) -> "list[MetaData]":
 
     if not names:
         return [metadata_of_models()]
-    sys.path.insert(0, str(Path.cwd()))
     found: list[MetaData] = []
     for name in names:
         try:

@@ -1,5 +1,6 @@
 """The folder of migrations, read by Alembic without a file of its own in the app's repository."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -43,8 +44,11 @@ def new_scripts(directory: str | Path) -> ScriptDirectory:
         )
     scripts = ScriptDirectory(_HERE, version_locations=[folder / "versions"], messaging_opts={"quiet": True})
     try:
-        # Alembic reads the files at the first question; here their mistakes have one place.
-        list(scripts.walk_revisions())
+        # Alembic reads the files at the first question; here their mistakes have one place. Of two with
+        # one revision it would leave out either, with a warning.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Revision .* is present more than once")
+            list(scripts.walk_revisions())
     except Exception as error:  # the files are programs: anything may come out of them
         raise MigrationError(
             f"the migrations in {str(folder / 'versions')!r} cannot be read: {type(error).__name__}: {error}"
