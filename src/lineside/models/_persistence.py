@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, cast
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import ColumnElement, CursorResult, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -60,7 +60,13 @@ def reload(session: Session, record: Any, *, lock: bool = False) -> None:
     key = _key_of(record)
     if record not in session:
         session.add(record)
-    fresh = session.get(type(record), key, populate_existing=True, with_for_update=lock or None)
+    # Not `Session.get`: with a lock it refuses a row whose version is not the one in memory. That is what
+    # the lock is for.
+    statement = select(type(record)).where(*_is_row(record, key)).execution_options(populate_existing=True)
+    if lock:
+        statement = statement.with_for_update(of=type(record))
+    with session.no_autoflush:
+        fresh = session.scalars(statement).first()
     if fresh is None:
         raise RecordNotFound(type(record).__name__, key)
 
@@ -85,12 +91,11 @@ def update_columns(session: Session, record: Any, values: dict[str, Any]) -> Non
     if unknown := values.keys() - known:
         raise UnknownAttributeError(type(record).__name__, min(unknown), known=known)
     key = _key_of(record)
-    is_this_row = [column == part for column, part in zip(mapper.primary_key, key, strict=True)]
     # Without autoflush: what else the record carries stays unsaved.
     with session.no_autoflush:
         written = session.execute(
             update(type(record))
-            .where(*is_this_row)
+            .where(*_is_row(record, key))
             .values(**values)
             .execution_options(synchronize_session=False)
         )
@@ -114,6 +119,11 @@ def _key_of(record: Any) -> tuple[Any, ...]:
     if key is None or state_of(record).is_destroyed:
         raise RecordNotFound(type(record).__name__, key)
     return key
+
+
+def _is_row(record: Any, key: tuple[Any, ...]) -> list[ColumnElement[bool]]:
+    columns = instance_state(record).mapper.primary_key
+    return [column == part for column, part in zip(columns, key, strict=True)]
 
 
 def _flush(session: Session, unit: Unit) -> None:
