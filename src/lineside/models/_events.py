@@ -41,6 +41,8 @@ def listen(record_class: type) -> None:
 
 
 def _before_flush(session: Session, _context: object, _objects: object) -> None:
+    if "lineside" in session.info:
+        Unit.of(session).withhold(session)
     unit: Unit | None = None
     while found := _unprepared(session, unit):
         # A callback may add further records: they are looked for until there are none.

@@ -132,7 +132,7 @@ def _flush(session: Session, unit: Unit) -> None:
     session.flush()
     if any(flight.is_ready for flight in unit.flights.values()):
         # There was nothing to write; the callbacks of a save run all the same.
-        unit.note_written(session, flushed=False)
+        unit.note_written(session)
         unit.finish(session)
 
 

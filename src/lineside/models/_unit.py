@@ -4,6 +4,7 @@ A record is *prepared* (validations, before callbacks), then written by SQLAlche
 *finished* (after callbacks). All of this is sync code: under an ``AsyncSession`` it runs in a greenlet.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
 
@@ -15,7 +16,7 @@ from lineside.models._chain import Around, steps
 from lineside.models._current import calling_as
 from lineside.models._effects import Effects
 from lineside.models._errors import errors_of
-from lineside.models._state import changes_of, state_of
+from lineside.models._state import changes_of, instance_state, state_of
 from lineside.models._timestamps import touch
 from lineside.models._validations import validate
 
@@ -29,7 +30,7 @@ class Flight:
     record: Any
     action: Action
     is_ready: bool = False
-    is_written: bool = False
+    give_back: Callable[[], None] | None = None
     arounds: dict[Moment, list[Around]] = field(default_factory=dict[Moment, list[Around]])
 
 
@@ -71,7 +72,16 @@ class Unit:
         except BaseException:
             self.discard(record)
             raise
+        finally:
+            if flight.give_back is not None:
+                flight.give_back()
         flight.is_ready = True
+
+    def withhold(self, session: Session) -> None:
+        """Keep records that are still being prepared out of a flush that one of their callbacks asks for."""
+        for flight in self.flights.values():
+            if not flight.is_ready and flight.give_back is None:
+                flight.give_back = _withheld(session, flight.record)
 
     def _prepare_save(self, session: Session, flight: Flight, *, skips_validation: bool) -> None:
         record = flight.record
@@ -97,23 +107,13 @@ class Unit:
         for around in [around for arounds in flight.arounds.values() for around in arounds][::-1]:
             around.close()
 
-    def note_written(self, session: Session, *, flushed: bool = True) -> None:
-        """Remember what was written, while SQLAlchemy still knows what the values were.
-
-        Args:
-            session: The session.
-            flushed: Whether a flush ran: one that a callback asked for takes along what is still being
-                prepared.
-        """
+    def note_written(self, session: Session) -> None:
+        """Remember what was written, while SQLAlchemy still knows what the values were."""
         for flight in self.flights.values():
-            if not flight.is_ready and not (flushed and _is_part_of_flush(session, flight)):
-                continue
-            record, state = flight.record, state_of(flight.record)
-            if flight.action != "destroy":
-                earlier = state.saved_changes if flight.is_written else {}
-                state.saved_changes = {**earlier, **changes_of(record)}
-            flight.is_written = True
-            self.effects.wrote(session, record, flight.action)
+            if flight.is_ready:
+                if flight.action != "destroy":
+                    state_of(flight.record).saved_changes = changes_of(flight.record)
+                self.effects.wrote(session, flight.record, flight.action)
 
     def abandon(self) -> None:
         """Forget the records whose flush has failed."""
@@ -143,10 +143,21 @@ def _validated(session: Session, flight: Flight, on: Literal["create", "update"]
     return is_valid
 
 
-def _is_part_of_flush(session: Session, flight: Flight) -> bool:
-    if flight.action == "destroy":
-        return flight.record in session.deleted
-    return flight.record in session
+def _withheld(session: Session, record: Any) -> Callable[[], None] | None:
+    """Hide a record's changes from the flush that begins, and return what shows them again.
+
+    SQLAlchemy has no public way to leave one record out.
+    """
+    private: Any = session
+    state = instance_state(record)
+    modified: set[Any] = private.identity_map._modified
+    if state in private._new:
+        del private._new[state]
+        return lambda: private._new.setdefault(state, record)
+    if state in modified:
+        modified.remove(state)
+        return lambda: modified.add(state)
+    return None
 
 
 def _enter(flight: Flight, moment: Moment) -> None:
