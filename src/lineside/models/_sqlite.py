@@ -93,8 +93,8 @@ def _on_begin(connection: Connection) -> None:
 def memory_url(url: URL) -> URL:
     """Return the URL of a new database in memory that several connections can share.
 
-    SQLite's ``memdb`` file system (SQLite 3.36 and newer) has locks like those of a file, so that sessions
-    that overlap are as separate as in a file. It ends with its last connection.
+    SQLite's ``memdb`` file system (SQLite 3.36 and newer) has locks, so that sessions that overlap are as
+    separate as in a file. But it has no WAL: a reader waits for a writer. It ends with its last connection.
     """
     name = f"file:/lineside-{secrets.token_hex(8)}"
     return url.set(database=name, query={"vfs": "memdb", "uri": "true"})
