@@ -46,7 +46,7 @@ def table(*decorators: Any) -> type[Any]:
             return bool(self.other)
 
     for decorator in decorators:
-        Item = decorator(Item)  # noqa: N806
+        Item = decorator(Item)
     return Item
 
 

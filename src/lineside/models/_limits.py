@@ -33,6 +33,9 @@ Limit = Callable[[Any, str], Problem | None]
 # Numbers without a declared precision: what a double can hold, which is how SQLite keeps them.
 _MAX_DIGITS: Final = 308
 _NOT_FINITE: Final = ("finite_number", "Input should be a finite number")
+# The encoder of Python recurses, and so does PostgreSQL.
+_MAX_DEPTH: Final = 200
+_TOO_DEEP: Final = ("too_deep", f"Input should not be nested more than {_MAX_DEPTH} levels deep")
 _NUL: Final = ("string_nul", "String should not contain NUL characters")
 _NOT_UNICODE: Final = ("string_unicode", "Input should be a valid string")
 _WIDE: Final = Context(prec=2_000)
@@ -154,15 +157,16 @@ def _document(_kind: Any) -> Limit:
 
 def _problem_inside(value: Any) -> Problem | None:
     """Look for what PostgreSQL keeps in no document; without recursion, which a deep one would break."""
-    waiting, seen = [value], set[int]()
+    waiting, seen = [(value, 1)], set[int]()
     while waiting:
-        part = waiting.pop()
-        problem = _problem_of_part(part)
+        part, depth = waiting.pop()
+        problem = _TOO_DEEP if depth > _MAX_DEPTH else _problem_of_part(part)
         if problem is not None:
             return problem
         if isinstance(part, Mapping | list | tuple) and id(part) not in seen:
             seen.add(id(part))
-            waiting.extend((*part.keys(), *part.values()) if isinstance(part, Mapping) else part)
+            parts = (*part.keys(), *part.values()) if isinstance(part, Mapping) else part
+            waiting.extend((each, depth + 1) for each in parts)
     return None
 
 

@@ -6,6 +6,8 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import inspect
 from sqlalchemy.orm.attributes import set_attribute
+from sqlalchemy.types import TypeEngine
+from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 
 from lineside.exceptions import ConfigurationError
 from lineside.models._state import instance_state
@@ -101,12 +103,15 @@ def normalize_value_for(model: type, name: str, value: Any) -> Any:
 def _is_of_type(model: type, name: str, value: Any) -> bool:
     if value is None:
         return True
+    kind: TypeEngine[Any] = inspect(model).columns[name].type
+    if isinstance(kind, AutoString | UTCDateTime):
+        kind = kind.impl_instance
     try:
-        kind: Any = inspect(model).columns[name].type.python_type
+        known = kind.python_type
     except NotImplementedError:
-        return True
+        return True  # a type of somebody's own, which may keep anything
     # A JSON column says dict, and keeps lists and texts as well.
-    return kind is dict or isinstance(value, kind)
+    return known is dict or isinstance(value, known)
 
 
 def normalizers_of(model: type) -> dict[str, tuple[_Normalizer, ...]]:
