@@ -12,11 +12,12 @@ from lineside.models._events import listen
 from lineside.models._json import Documents
 from lineside.models._locking import Locking
 from lineside.models._querying import Querying
+from lineside.models._record_schemas import Schemas
 from lineside.models._state import Changes, changes_of, instance_state, state_of
 from lineside.models._sync_record import SyncDoor
 
 
-class Record(Querying, Locking, Documents):
+class Record(Schemas, Querying, Locking, Documents):
     """A table's row with ActiveRecord's behaviour; give it columns of your own.
 
     For tables that exist already. `Model` adds a key and timestamps. Everything SQLModel does stays as it
