@@ -4,7 +4,8 @@ A record is *prepared* (validations, before callbacks), then written by SQLAlche
 *finished* (after callbacks). All of this is sync code: under an ``AsyncSession`` it runs in a greenlet.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
 
@@ -104,8 +105,7 @@ class Unit:
             return
         state = state_of(record)
         state.is_in_flight = state.skips_validation = False
-        for around in [around for arounds in flight.arounds.values() for around in arounds][::-1]:
-            around.close()
+        _close([flight])
 
     def note_written(self, session: Session) -> None:
         """Remember what was written, while SQLAlchemy still knows what the values were."""
@@ -117,8 +117,10 @@ class Unit:
 
     def abandon(self) -> None:
         """Forget the records whose flush has failed."""
-        for flight in [flight for flight in self.flights.values() if flight.is_ready]:
-            self.discard(flight.record)
+        with ExitStack() as stack:
+            for flight in self.flights.values():
+                if flight.is_ready:
+                    stack.callback(self.discard, flight.record)
 
     def finish(self, session: Session) -> None:
         """Run what comes after the rows are written, in the order in which they were prepared."""
@@ -129,11 +131,15 @@ class Unit:
             state.is_in_flight = state.skips_validation = False
             state.is_destroyed = flight.action == "destroy"
             state.was_new = flight.action == "create"
-        with calling_as(session):
-            for flight in ready:
-                _leave(flight, flight.action)
-                if flight.action != "destroy":
-                    _leave(flight, "save")
+        try:
+            with calling_as(session):
+                for flight in ready:
+                    _leave(flight, flight.action)
+                    if flight.action != "destroy":
+                        _leave(flight, "save")
+        except BaseException:
+            _close(ready)
+            raise
 
 
 def _validated(session: Session, flight: Flight, on: Literal["create", "update"]) -> bool:
@@ -171,8 +177,17 @@ def _enter(flight: Flight, moment: Moment) -> None:
 
 
 def _leave(flight: Flight, moment: Moment) -> None:
-    for around in reversed(flight.arounds.pop(moment, [])):
-        around.finish()
+    arounds = flight.arounds.get(moment, [])
+    while arounds:
+        arounds.pop().finish()
     for step in steps(type(flight.record), moment):
         if step.kind == "after" and step.applies_to(flight.record, flight.action):
             step.run(flight.record)
+
+
+def _close(flights: Sequence[Flight]) -> None:
+    """End the around callbacks that have begun, innermost first, also when one of them raises."""
+    with ExitStack() as stack:
+        for flight in flights:
+            for around in [around for arounds in flight.arounds.values() for around in arounds]:
+                stack.callback(around.close)
