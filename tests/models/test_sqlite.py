@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 PROCESSES = 8
 TRANSACTIONS = 100
-# One worker: waits for all to be there, reads the counter, writes what it read plus one; prints how many transactions failed.
+# One worker: when all are there, reads the counter and writes what it read plus one; prints its failures.
 WORKER = """
 import asyncio, sys
 from sqlalchemy import text
