@@ -6,8 +6,8 @@ SQLAlchemy's ``version_id_col`` does the work underneath.
 """
 
 import sys
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Iterable
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, Self
 
 from sqlalchemy import event, func
@@ -18,7 +18,7 @@ from lineside.exceptions import LinesideError
 from lineside.models import _persistence
 from lineside.models._ambient import AnySession
 from lineside.models._exceptions import StaleObjectError
-from lineside.models._running import Running
+from lineside.models._running import RecordT, Running, SyncRunning
 from lineside.models._state import changes_of, instance_state
 from lineside.models._transactions import transaction
 
@@ -49,24 +49,25 @@ class Locking(Running):
             LinesideError: The record has changes that are not saved; the lock would lose them.
         """
         own = self._session(session, "with_lock")
+        _refuse_changes(self)  # before the savepoint, which would write them
         async with transaction(own):
-            await self._run(lambda found: lock(found, self), own, "with_lock")
+            await self._run(lambda found: _persistence.reload(found, self, lock=True), own, "with_lock")
             yield self
 
 
-def lock(session: Session, record: Any) -> None:
-    """Read the row of a record again and hold it until the end of the transaction.
+class SyncLocking(SyncRunning[RecordT]):
+    """The same for ``account.sync``."""
 
-    Raises:
-        RecordNotFound: The row is gone.
-        LinesideError: The record has changes that are not saved.
-    """
-    if changed := changes_of(record):
-        raise LinesideError(
-            f"{type(record).__name__} has changes of {', '.join(sorted(changed))} that a lock would lose; "
-            "save() or reload() it first"
-        )
-    _persistence.reload(session, record, lock=True)
+    __slots__ = ()
+
+    @contextmanager
+    def with_lock(self, *, session: Session | None = None) -> Generator[RecordT]:
+        """Read the row again, hold it, and run the block in a savepoint; see `Locking.with_lock`."""
+        own = self._session(session, "with_lock")
+        _refuse_changes(self._record)
+        with transaction(own):
+            _persistence.reload(own, self._record, lock=True)
+            yield self._record
 
 
 def stale_error(records: Iterable[Any]) -> StaleObjectError | None:
@@ -95,6 +96,14 @@ def next_version(mapper: Mapper[Any]) -> dict[str, Any]:
     if column is None or column.key != LOCK_VERSION:
         return {}
     return {LOCK_VERSION: func.coalesce(column, 0) + 1}
+
+
+def _refuse_changes(record: Any) -> None:
+    if changed := changes_of(record):
+        raise LinesideError(
+            f"{type(record).__name__} has changes of {', '.join(sorted(changed))} that a lock would lose; "
+            "save() or reload() it first"
+        )
 
 
 def _is_about(error: StaleDataError, record: Any) -> bool:

@@ -57,12 +57,13 @@ def reload(session: Session, record: Any, *, lock: bool = False) -> None:
     Raises:
         RecordNotFound: It is gone.
     """
-    key = _key_of(record)
+    key = key_of(record)
     if record not in session:
         session.add(record)
     # Not `Session.get`: with a lock it refuses a row whose version is not the one in memory. That is what
     # the lock is for.
-    statement = select(type(record)).where(*_is_row(record, key)).execution_options(populate_existing=True)
+    statement = select(type(record)).where(*row_condition(record, key))
+    statement = statement.execution_options(populate_existing=True)
     if lock:
         statement = statement.with_for_update(of=type(record))
     with session.no_autoflush:
@@ -90,12 +91,12 @@ def update_columns(session: Session, record: Any, values: dict[str, Any]) -> Non
     known = {attribute.key for attribute in mapper.column_attrs}
     if unknown := values.keys() - known:
         raise UnknownAttributeError(type(record).__name__, min(unknown), known=known)
-    key = _key_of(record)
+    key = key_of(record)
     # Without autoflush: what else the record carries stays unsaved.
     with session.no_autoflush:
         written = session.execute(
             update(type(record))
-            .where(*_is_row(record, key))
+            .where(*row_condition(record, key))
             .values(**values)
             .execution_options(synchronize_session=False)
         )
@@ -114,14 +115,20 @@ def _action(record: Any) -> Literal["create", "update"]:
     return "update" if instance_state(record).has_identity else "create"
 
 
-def _key_of(record: Any) -> tuple[Any, ...]:
+def key_of(record: Any) -> tuple[Any, ...]:
+    """Return the key of a record's row.
+
+    Raises:
+        RecordNotFound: It has none.
+    """
     key = instance_state(record).identity
     if key is None or state_of(record).is_destroyed:
         raise RecordNotFound(type(record).__name__, key)
     return key
 
 
-def _is_row(record: Any, key: tuple[Any, ...]) -> list[ColumnElement[bool]]:
+def row_condition(record: Any, key: tuple[Any, ...]) -> list[ColumnElement[bool]]:
+    """Return what is true of one row of a record's class."""
     columns = instance_state(record).mapper.primary_key
     return [column == part for column, part in zip(columns, key, strict=True)]
 

@@ -4,20 +4,26 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel
+
 from lineside.models import _persistence
 from lineside.models._ambient import AnySession
 from lineside.models._assignment import assigned, check_names
+from lineside.models._bulk import Bulk
+from lineside.models._copies import Copying
+from lineside.models._counting import Counting
 from lineside.models._errors import Errors, errors_of
 from lineside.models._events import listen
+from lineside.models._finders import Finding
 from lineside.models._json import Documents
 from lineside.models._locking import Locking
 from lineside.models._querying import Querying
 from lineside.models._record_schemas import Schemas
 from lineside.models._state import Changes, changes_of, instance_state, state_of
 from lineside.models._sync_record import SyncDoor
+from lineside.models._tokens import Tokens
 
 
-class Record(Schemas, Querying, Locking, Documents):
+class Record(Schemas, Querying, Finding, Bulk, Locking, Counting, Tokens, Copying, Documents):
     """A table's row with ActiveRecord's behaviour; give it columns of your own.
 
     For tables that exist already. `Model` adds a key and timestamps. Everything SQLModel does stays as it

@@ -1,15 +1,16 @@
 """How a method of a record finds its session, and runs its work there."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from sqlalchemy.ext.asyncio import async_object_session
 from sqlalchemy.orm import Session, object_session
 from sqlmodel import SQLModel
 
-from lineside.models._ambient import AnySession, current_session, run
+from lineside.models._ambient import AnySession, current_session, current_sync_session, run
 
 _Result = TypeVar("_Result")
+RecordT = TypeVar("RecordT", bound=SQLModel)
 
 
 class Running(SQLModel):
@@ -20,5 +21,19 @@ class Running(SQLModel):
         own = session or async_object_session(self) or object_session(self)
         return own or current_session(f"{type(self).__name__}.{what}()")
 
-    async def _run(self, work: Callable[[Session], _Result], session: AnySession | None, what: str) -> _Result:
+    async def _run(
+        self, work: Callable[[Session], _Result], session: AnySession | None, what: str
+    ) -> _Result:
         return await run(work, self._session(session, what), what)
+
+
+class SyncRunning(Generic[RecordT]):
+    """The same for the methods of ``post.sync``."""
+
+    __slots__ = ("_record",)
+
+    def __init__(self, record: RecordT) -> None:
+        self._record = record
+
+    def _session(self, session: Session | None, what: str) -> Session:
+        return session or object_session(self._record) or current_sync_session(f"sync.{what}()")

@@ -1,14 +1,17 @@
 """The same model without ``await``: for scripts, sync routes and sync sessions."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from pydantic import BaseModel
-from sqlalchemy.orm import Session, object_session
+from sqlalchemy.orm import Session
 
 from lineside.models import _persistence
-from lineside.models._ambient import current_sync_session
-from lineside.models._sync_query import SyncQuery
+from lineside.models._bulk import SyncBulk
+from lineside.models._counting import SyncCounting
+from lineside.models._finders import SyncFinding
+from lineside.models._locking import SyncLocking
+from lineside.models._tokens import SyncTokens
 
 if TYPE_CHECKING:
     from lineside.models._record import Record
@@ -30,8 +33,8 @@ class SyncDoor:
         return SyncModel(owner) if record is None else SyncRecord(record)
 
 
-class SyncModel(SyncQuery[RecordT]):
-    """A query for all records of a class, and `create`; every method runs at once."""
+class SyncModel(SyncFinding[RecordT], SyncBulk[RecordT]):
+    """A query for all records of a class, and what makes records; every method runs at once."""
 
     __slots__ = ()
 
@@ -49,13 +52,10 @@ class SyncModel(SyncQuery[RecordT]):
         return record
 
 
-class SyncRecord(Generic[RecordT]):
+class SyncRecord(SyncLocking[RecordT], SyncCounting[RecordT], SyncTokens[RecordT]):
     """What a record can do on a sync ``Session``: its own, the named one, or the ambient one."""
 
-    __slots__ = ("_record",)
-
-    def __init__(self, record: RecordT) -> None:
-        self._record = record
+    __slots__ = ()
 
     def save(self, *, validate: bool = True, session: Session | None = None) -> RecordT:
         """Write the record; see `Record.save`."""
@@ -97,6 +97,3 @@ class SyncRecord(Generic[RecordT]):
     def valid(self, *, session: Session | None = None) -> bool:
         """Run the validations and fill `Record.errors`; see `Record.valid`."""
         return _persistence.is_valid(self._session(session, "valid"), self._record)
-
-    def _session(self, session: Session | None, what: str) -> Session:
-        return session or object_session(self._record) or current_sync_session(f"sync.{what}()")

@@ -53,8 +53,8 @@ def tracked(value: Any, owner: object, name: str | None = None) -> Any:
         part = TrackedList()
     else:
         return value
-    part._owner, part._name = ref(owner), name  # noqa: SLF001 - of this file
-    part._fill(value)  # noqa: SLF001 - of this file
+    part._owner, part._name = ref(owner), name
+    part._fill(value)
     return part
 
 
