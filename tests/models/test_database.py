@@ -68,6 +68,14 @@ class TestUrls:
         database = Database(f"{scheme}://blog:hunter2@db/blog")
         assert repr(database) == "Database('postgresql+asyncpg://blog:***@db/blog')"
 
+    async def test_the_url_can_be_read(self) -> None:
+        """A tool may ask which file or server it is; as text it shows no password."""
+        assert Database("sqlite://").url.database is None
+        assert Database("sqlite:///some/file").url.database == "some/file"
+        assert (
+            str(Database("postgresql://blog:hunter2@db/blog").url) == "postgresql+asyncpg://blog:***@db/blog"
+        )
+
     def test_a_missing_driver_names_the_extra(self) -> None:
         """PostgreSQL without asyncpg types the pip command, when it is made and not at the first query."""
         code = (

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, LiteralString, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import Session as OrmSession
 from sqlmodel import Session, SQLModel
@@ -68,6 +68,11 @@ class Database:
 
     def __repr__(self) -> str:
         return f"Database({self._writing!r})"
+
+    @property
+    def url(self) -> URL:
+        """The URL as it was given, with the name of the driver; as text it hides the password."""
+        return self._writing.url
 
     @property
     def engine(self) -> AsyncEngine:

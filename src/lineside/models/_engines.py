@@ -28,7 +28,7 @@ class Engines:
     """
 
     def __init__(self, url: str, deadlines: Deadlines, *, echo: bool, pool_size: int) -> None:
-        self._shown = given = async_url(url)
+        self.url = given = async_url(url)
         self.backend = given.get_backend_name()
         self._in_memory = self.backend == "sqlite" and given.database in (None, "", ":memory:")
         self._url = _sqlite.memory_url(given) if self._in_memory else given
@@ -40,7 +40,7 @@ class Engines:
         self._keeper: weakref.finalize[..., Any] | None = None
 
     def __repr__(self) -> str:
-        return repr(self._shown.render_as_string(hide_password=True))
+        return repr(self.url.render_as_string(hide_password=True))
 
     def for_await(self, options: Mapping[str, Any]) -> AsyncEngine:
         """Return the engine for ``await``, with execution options for its transactions."""
