@@ -14,9 +14,12 @@ from sqlalchemy.orm import Session
 from lineside.exceptions import RecordInvalid
 from lineside.models._callbacks import Action, Moment
 from lineside.models._chain import Around, steps
+from lineside.models._counter_cache import note_owners, update_owners
 from lineside.models._current import calling_as
+from lineside.models._dependent import Consequences, destroy_dependents
 from lineside.models._effects import Effects
 from lineside.models._errors import errors_of
+from lineside.models._pairs import Key
 from lineside.models._state import changes_of, instance_state, state_of
 from lineside.models._timestamps import touch
 from lineside.models._validations import validate
@@ -33,6 +36,7 @@ class Flight:
     is_ready: bool = False
     give_back: Callable[[], None] | None = None
     arounds: dict[Moment, list[Around]] = field(default_factory=dict[Moment, list[Around]])
+    owners: dict[str, Key | None] | None = field(default_factory=dict[str, "Key | None"])
 
 
 class Unit:
@@ -60,29 +64,76 @@ class Unit:
         Raises:
             RecordInvalid: The record breaks its validations.
         """
-        flight = self.flights[id(record)] = Flight(record, action)
-        state = state_of(record)
-        state.is_in_flight = True
+        consequences = Consequences()
+        try:
+            self.prepare_all(session, [record], action, consequences)
+        except BaseException:
+            for follower in consequences.records:
+                self.discard(follower)
+            raise
+        consequences.happen(session)
+
+    def prepare_all(
+        self, session: Session, records: Sequence[Any], action: Action, consequences: Consequences
+    ) -> None:
+        """Run what comes before the rows of several records of one class are written.
+
+        Args:
+            session: The session.
+            records: The records.
+            action: What happens to them.
+            consequences: Where to note what follows from it.
+
+        Raises:
+            RecordInvalid: A record breaks its validations.
+            DeleteRestrictionError: Others depend on it.
+        """
+        flights = [self._begin(record, action) for record in records]
         try:
             # A query of a callback or a validation must not write the record that it is about.
             with calling_as(session), session.no_autoflush:
+                for flight in flights:
+                    self._prepare_one(session, flight)
+                note_owners(session, flights)
                 if action == "destroy":
-                    _enter(flight, "destroy")
-                else:
-                    self._prepare_save(session, flight, skips_validation=state.skips_validation)
+                    destroy_dependents(session, self, records, consequences)
         except BaseException:
-            self.discard(record)
+            for record in records:
+                self.discard(record)
             raise
         finally:
-            if flight.give_back is not None:
-                flight.give_back()
-        flight.is_ready = True
+            for flight in flights:
+                if flight.give_back is not None:
+                    flight.give_back()
+        for flight in flights:
+            flight.is_ready = True
 
     def withhold(self, session: Session) -> None:
         """Keep records that are still being prepared out of a flush that one of their callbacks asks for."""
         for flight in self.flights.values():
             if not flight.is_ready and flight.give_back is None:
                 flight.give_back = _withheld(session, flight.record)
+
+    def is_leaving(self, record: Any) -> bool:
+        """Tell whether a record is about to be deleted already; if it is about to be saved, forget that."""
+        flight = self.flights.get(id(record))
+        if flight is None:
+            return False
+        if flight.action == "destroy":
+            return True
+        self.discard(record)
+        return False
+
+    def _begin(self, record: Any, action: Action) -> Flight:
+        flight = self.flights[id(record)] = Flight(record, action)
+        state_of(record).is_in_flight = True
+        return flight
+
+    def _prepare_one(self, session: Session, flight: Flight) -> None:
+        if flight.action == "destroy":
+            _enter(flight, "destroy")
+        else:
+            self._prepare_save(session, flight, skips_validation=state_of(flight.record).skips_validation)
 
     def _prepare_save(self, session: Session, flight: Flight, *, skips_validation: bool) -> None:
         record = flight.record
@@ -132,6 +183,7 @@ class Unit:
             state.is_destroyed = flight.action == "destroy"
             state.was_new = flight.action == "create"
         try:
+            update_owners(session, ready)
             with calling_as(session):
                 for flight in ready:
                     _leave(flight, flight.action)
