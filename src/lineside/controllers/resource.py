@@ -41,17 +41,18 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession as SQLAlchemySession
 from sqlalchemy.orm import Session
-from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import TypeVar
 
 from lineside.abilities import Ability
 from lineside.controllers._controller import Controller
+from lineside.controllers._listing import Page, listing, page_of
 from lineside.controllers._marks import action, rescue_from
 from lineside.controllers._refused import answering_refused_values, decimals_past_a_double
-from lineside.controllers._schemas import input_schema, key_annotation, output_schema, patch_schema
 from lineside.controllers._signature import injections, type_arguments
 from lineside.exceptions import ConfigurationError, RecordNotFound
+from lineside.models._record import Record
+from lineside.models._schemas import input_schema, key_annotation, output_schema, patch_schema
 from lineside.models.fastapi import SessionDep
 
 __all__ = ["Page", "ResourceController"]
@@ -61,13 +62,7 @@ InT = TypeVar("InT", bound=BaseModel, default=BaseModel)
 PatchT = TypeVar("PatchT", bound=BaseModel, default=BaseModel)
 OutT = TypeVar("OutT", default=BaseModel)
 KeyT = TypeVar("KeyT", default=Any)
-
-
-class Page(BaseModel):
-    """Which part of a list: ``?limit=20&offset=40``."""
-
-    limit: Annotated[int, Query(ge=1, le=100)] = 20
-    offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0
+PageT = TypeVar("PageT", bound=Page, default=Page)
 
 
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "No such record, or none you may read"}}
@@ -75,25 +70,33 @@ _DENIED: dict[int | str, dict[str, Any]] = {403: {"description": "The ability do
 # What people have instead of sqlmodel's AsyncSession: nothing to await, or no `exec`.
 _OTHER_SESSIONS: Final = (Session, SQLAlchemySession)
 # The driver does not say which value it is.
-_UNFIT = {"type": "value_out_of_range", "loc": ("body",), "msg": "A value does not fit the database"}
+_UNFIT: Final = {"type": "value_out_of_range", "loc": ("body",), "msg": "A value does not fit the database"}
+_UNFIT_QUERY: Final = {**_UNFIT, "loc": ("query",)}
 
 
-class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT]):
+class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT, PageT]):
     """The seven RESTful actions over a SQLModel class with one primary key.
 
     The schemas are derived from the model; give your own as further type arguments:
-    ``ResourceController[Post, PostIn, PostPatch, PostOut]``.
+    ``ResourceController[Post, PostIn, PostPatch, PostOut]``. A `lineside.models.Record` brings its own,
+    ``Post.In`` and so on, and is saved and destroyed with its validations and callbacks.
 
     Attributes:
-        permit: The fields that clients may set (as Rails' strong parameters). Needed unless the input
-            schema is given.
-        expose: The fields that clients may see. Default: all whose names do not look secret.
+        permit: The fields that clients may set (as Rails' strong parameters). Default: the record's own.
+            Needed unless the input schema is given.
+        expose: What clients may see. Default: the record's own, or all fields whose names do not look
+            secret.
+        filter: The columns by which clients may filter `index`: ``?author_id=1``. Who may filter by a
+            column can find out its values.
+        sort: The columns by which they may sort it: ``?sort=-created_at``. The same holds.
         session: The session of this request.
         ability: The ability of the user; a subclass says where it comes from.
     """
 
     permit: ClassVar[Sequence[str]] = ()
     expose: ClassVar[Sequence[str] | None] = None
+    filter: ClassVar[Sequence[str]] = ()
+    sort: ClassVar[Sequence[str]] = ()
 
     session: SessionDep
     ability: Ability
@@ -111,11 +114,13 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT]):
 
     # exclude_unset: a field that the ability hides is absent, not null.
     @action(response_model_exclude_unset=True)
-    async def index(self, page: Annotated[Page, Query()]) -> list[OutT]:
-        """List what may be read, in the order of the primary key."""
-        query = select(self.model).where(self.ability.accessible_by("read", self.model))
-        page_of = query.order_by(*inspect(self.model).primary_key).limit(page.limit).offset(page.offset)
-        return [self.shown(record) for record in (await self.session.exec(page_of)).all()]
+    async def index(self, page: Annotated[PageT, Query()]) -> list[OutT]:
+        """List what may be read, in the order of the primary key or the one that is asked for."""
+        query = listing(self.model, page, self.filter)
+        readable = query.where(self.ability.accessible_by("read", self.model))
+        with answering_refused_values(RequestValidationError([_UNFIT_QUERY])):
+            rows = (await self.session.exec(readable)).all()
+        return [self.shown(record) for record in rows]
 
     @action(responses=_DENIED)
     async def new(self) -> dict[str, Any]:
@@ -156,8 +161,12 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT]):
     @action(responses={**_NOT_FOUND, **_DENIED})
     async def destroy(self, id: KeyT) -> None:  # noqa: A002 - the path parameter's name
         """Delete a record."""
-        await self.session.delete(await self.load(id, "destroy"))
-        await self.session.flush()
+        record = await self.load(id, "destroy")
+        if isinstance(record, Record):
+            await record.destroy(session=self.session)
+        else:
+            await self.session.delete(record)
+            await self.session.flush()
 
     async def load(self, key: Any, action_name: str = "read") -> Any:
         """Load a member and authorize an action on it.
@@ -194,9 +203,12 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT]):
         past = decimals_past_a_double(record, self.session.get_bind(self.model).dialect)
         if past:
             raise RequestValidationError([{**_UNFIT, "loc": ("body", name)} for name in past])
-        self.session.add(record)
         with answering_refused_values(RequestValidationError([_UNFIT])):
-            await self.session.flush()
+            if isinstance(record, Record):
+                await record.save(session=self.session)
+            else:
+                self.session.add(record)
+                await self.session.flush()
         await self.session.refresh(record)
 
     def _inputs(self) -> list[str]:
@@ -211,7 +223,7 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT]):
 
 
 # The type parameters as values; a type checker knows them as types only.
-_MODEL, _IN, _PATCH, _OUT, _KEY = getattr(ResourceController, "__parameters__")  # noqa: B009 - as above
+_MODEL, _IN, _PATCH, _OUT, _KEY, _PAGE = getattr(ResourceController, "__parameters__")  # noqa: B009 - as above
 
 
 def _derive(controller: type[Any], model: type[Any], arguments: dict[Any, Any]) -> None:
@@ -223,19 +235,32 @@ def _derive(controller: type[Any], model: type[Any], arguments: dict[Any, Any]) 
         raise ConfigurationError(
             f"{name}: {model.__name__} has {len(keys)} primary keys; ResourceController takes one"
         )
-    given: dict[Any, Any] = {t: a for t, a in arguments.items() if a not in (BaseModel, Any)}
+    given: dict[Any, Any] = {t: a for t, a in arguments.items() if a not in (BaseModel, Any, Page)}
     if _IN not in given:
-        if not controller.permit:
-            raise ConfigurationError(f'{name}: name the fields that clients may set: permit = ("title", ...)')
-        given[_IN] = input_schema(model, controller.permit)
+        given[_IN] = _input(controller, model)
     if _PATCH not in given:
         given[_PATCH] = patch_schema(given[_IN], name=f"{model.__name__}Patch")
     if _OUT not in given:
-        given[_OUT] = output_schema(model, controller.expose)
+        is_own = controller.expose is None and issubclass(model, Record)
+        given[_OUT] = model.Out if is_own else output_schema(model, controller.expose)
     if _KEY not in given:
         given[_KEY] = key_annotation(model.model_fields[keys[0].key].annotation)
+    if _PAGE not in given:
+        given[_PAGE] = page_of(controller, model)
     controller.model, controller.output = model, given[_OUT]
     controller.__lineside_types__ = given
+
+
+def _input(controller: type[Any], model: type[Any]) -> type[BaseModel]:
+    is_record = issubclass(model, Record)
+    if controller.permit:
+        return input_schema(model, controller.permit, is_checked_on_save=is_record)
+    if is_record and model.permit:
+        schema: type[BaseModel] = model.In
+        return schema
+    raise ConfigurationError(
+        f'{controller.__name__}: name the fields that clients may set: permit = ("title", ...)'
+    )
 
 
 def _check(controller: type[Any], model: type[Any]) -> None:
@@ -262,7 +287,7 @@ def _check(controller: type[Any], model: type[Any]) -> None:
             f"{name}: {model.__name__} is no table; add table=True to its class line, "
             f"as in class {model.__name__}(SQLModel, table=True)"
         )
-    for option in ("permit", "expose"):
+    for option in ("permit", "expose", "filter", "sort"):
         names = getattr(controller, option)
         if isinstance(names, str):
             raise ConfigurationError(f'{name}: {option} is text; write {option} = ("{names}",)')

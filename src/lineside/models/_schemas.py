@@ -144,6 +144,12 @@ def key_annotation(annotation: Any) -> Any:
     return Annotated[int, Field(ge=-_MAX_INTEGER - 1, le=_MAX_INTEGER)] if kind is int else kind
 
 
+def filter_annotation(model: type[BaseModel], name: str) -> Any:
+    """Return the type of a value to which a column is compared; a number is bounded as the database's is."""
+    field = model.model_fields[name]
+    return _normalized(model, name, _zoned(model, name, key_annotation(field.annotation)))
+
+
 def _check_names(
     model: type[BaseModel], names: Iterable[str], known: Collection[str], *, option: str
 ) -> None:
@@ -165,16 +171,27 @@ def _refuse_whole_validators(model: type[BaseModel], *, schema: str) -> None:
 
 
 def _input_annotation(model: type[BaseModel], name: str, field: FieldInfo) -> Any:
-    kind: Any = getattr(inspect(model).columns.get(name), "type", None)
-    annotation = with_zone(field.rebuild_annotation(), has_zone=getattr(kind, "timezone", None))
-    length: int | None = getattr(kind, "length", None)
+    annotation = _zoned(model, name, field.rebuild_annotation())
+    length: int | None = getattr(_column_type(model, name), "length", None)
     is_text = kind_of(field.annotation) is str
     if is_text and length is not None and not any(isinstance(each, MaxLen) for each in field.metadata):
         annotation = Annotated[annotation, MaxLen(length)]
-    if name in normalizers_of(model):
-        # Here, too, and not on save alone: an ability decides about what is going to be written.
-        annotation = Annotated[annotation, AfterValidator(partial(normalize_value_for, model, name))]
-    return annotation
+    return _normalized(model, name, annotation)
+
+
+def _zoned(model: type[BaseModel], name: str, annotation: Any) -> Any:
+    return with_zone(annotation, has_zone=getattr(_column_type(model, name), "timezone", None))
+
+
+def _column_type(model: type[BaseModel], name: str) -> Any:
+    return getattr(inspect(model).columns.get(name), "type", None)
+
+
+def _normalized(model: type[BaseModel], name: str, annotation: Any) -> Any:
+    if name not in normalizers_of(model):
+        return annotation
+    # Here, too, and not on save alone: an ability decides about what is going to be written.
+    return Annotated[annotation, AfterValidator(partial(normalize_value_for, model, name))]
 
 
 def _output_annotation(model: type[BaseModel], name: str, nested: Mapping[str, type[BaseModel]]) -> Any:
