@@ -3,7 +3,6 @@
 SQLite names the columns in its message, PostgreSQL names the constraint and the table.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -14,8 +13,7 @@ from sqlalchemy.orm.exc import UnmappedColumnError
 from sqlmodel import SQLModel
 
 _UNIQUE_VIOLATION: Final = "23505"
-_SQLITE_COLUMNS: Final = re.compile(r"UNIQUE constraint failed: ([^'].*)$")
-_SQLITE_INDEX: Final = re.compile(r"UNIQUE constraint failed: index '(.+)'$")
+_SQLITE_SAYS: Final = "UNIQUE constraint failed: "
 _MAX_NAME_CHARS: Final = 63
 
 
@@ -46,29 +44,23 @@ def unique_violation(
 def _refused(error: IntegrityError, tables: Iterable[Table]) -> Iterator[tuple[Table, tuple[Any, ...]]]:
     """Yield the tables that may be meant, each with the columns of its constraint."""
     text = str(error.orig)
-    if match := _SQLITE_COLUMNS.search(text):
-        places = [place.partition(".") for place in match[1].split(", ")]
-        names = [column for _, _, column in places]
-        for table in tables:
-            if table.name == places[0][0] and all(name in table.columns for name in names):
-                yield table, tuple(table.columns[name] for name in names)
-        return
-    found = _SQLITE_INDEX.search(text)
-    name, table_name = (found[1], None) if found else _constraint_of_postgres(error)
-    for table in tables if name else ():
-        if table_name in (None, table.name):
-            for known, columns in _unique_in(table):
-                if known == name:
-                    yield table, columns
+    # At its beginning only: PostgreSQL repeats the value further on, which may be anything.
+    said = text.removeprefix(_SQLITE_SAYS) if text.startswith(_SQLITE_SAYS) else None
+    place = _constraint_of_postgres(error)
+    for table in tables:
+        for name, columns in _unique_in(table):
+            spelled = ", ".join(f"{table.name}.{column.name}" for column in columns)
+            if place == (table.name, name) or said in (spelled, f"index '{name}'"):
+                yield table, columns
 
 
-def _constraint_of_postgres(error: IntegrityError) -> tuple[str | None, str | None]:
-    """Read what the server said of the constraint: from asyncpg, or from psycopg."""
+def _constraint_of_postgres(error: IntegrityError) -> tuple[str, str] | None:
+    """Read the table and the constraint of which the server speaks: from asyncpg, or from psycopg."""
     driver: Any = getattr(error.orig, "__cause__", None) or error.orig
     if getattr(driver, "sqlstate", None) != _UNIQUE_VIOLATION:
-        return None, None
+        return None
     said: Any = getattr(driver, "diag", driver)
-    return said.constraint_name, said.table_name
+    return said.table_name, said.constraint_name
 
 
 def _unique_in(table: Table) -> Iterator[tuple[str, tuple[Any, ...]]]:
