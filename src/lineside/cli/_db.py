@@ -1,6 +1,7 @@
 """``lineside db``: the database of an app, and its migrations."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -135,7 +136,7 @@ def revision(
         return
     for change in written.changes:
         typer.echo(f"  {change}")
-    typer.echo(f"wrote {written.path}; read it before it runs")
+    typer.echo(f"wrote {os.path.relpath(written.path)}; read it before it runs")
 
 
 def stamp(

@@ -143,9 +143,8 @@ def _configure(environment: EnvironmentContext, connection: Connection, check: C
         connection=connection,
         # For the constraints of hand-written migrations that are given no name.
         target_metadata=MetaData(naming_convention=convention),
+        # SQLite's DDL, too: `Database` has switched off the driver's own transactions, which begin too late.
         transaction_per_migration=True,
-        # Alembic does not count on it in SQLite, because Python's driver begins too late; ours does not.
-        transactional_ddl=True if connection.dialect.name == "sqlite" else None,
         on_version_apply=check,
     )
 
@@ -155,9 +154,11 @@ def _failed(step: RevisionStep, error: Exception) -> MigrationError:
     if step.is_downgrade and isinstance(error, NotImplementedError | IrreversibleMigration):
         return _irreversible(script, error)
     way = "up" if step.is_upgrade else "down"
+    # A driver's message has lines of detail, and SQLAlchemy's its statement; one line is enough here.
+    said = " ".join(str(getattr(error, "orig", None) or error).split())
     return MigrationError(
         f"migration {script.revision} ({script.path}) failed on its way {way}, and its transaction was "
-        f"rolled back: {type(error).__name__}: {getattr(error, 'orig', None) or error}"
+        f"rolled back: {type(error).__name__}: {said}"
     )
 
 
