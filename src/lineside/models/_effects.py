@@ -2,20 +2,18 @@
 
 A savepoint that is released hands what it holds to the transaction around it; one that is rolled back
 takes it along. The effects of a committed transaction run once, in the order in which the rows were
-first written, when the connection is back in the pool: what they write is a transaction of its own.
+first written, when the connection is back in the pool.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.orm import Session, SessionTransaction, make_transient
+from sqlalchemy.orm.attributes import set_committed_value
 
-from lineside.models._chain import settled, steps
-from lineside.models._current import calling_as
-from lineside.models._state import state_of
-
-Effect = Callable[[], Any]
+from lineside.models._chain import Step, steps
+from lineside.models._run_effects import Effect, run_effects
+from lineside.models._state import instance_state, load_expired, state_of
 
 
 @dataclass(slots=True)
@@ -68,18 +66,15 @@ class Effects:
         frame = self._frames.pop(transaction, None)
         if frame is None:
             return
+        outer = _outer(transaction)
         if transaction not in self._committed:
-            _run(session, [*_rollback_effects(frame), *frame.undo])
+            run_effects(session, [*_rollback_effects(frame), *frame.undo], is_over=outer is None)
             return
         self._committed.discard(transaction)
-        outer = _outer(transaction)
         if outer is not None:
             self._merge(outer, frame)
             return
-        _run(session, [*_commit_effects(frame), *frame.effects])
-        if session.in_transaction():
-            # What the effects wrote would otherwise be rolled back in silence when the session closes.
-            session.commit()
+        run_effects(session, [*_commit_effects(frame), *frame.effects], is_over=True)
 
     def _frame(self, session: Session) -> _Frame:
         transaction = _innermost(session)
@@ -108,25 +103,37 @@ def _outer(transaction: SessionTransaction) -> SessionTransaction | None:
 
 
 def _commit_effects(frame: _Frame) -> list[Effect]:
-    effects: list[Effect] = []
-    for entry in frame.written.values():
-        record, actions = entry.record, _net(entry.actions)
-        for step in steps(type(record), "commit"):
-            action = next((action for action in actions if step.applies_to(record, action)), None)
-            if action is not None:
-                effects.append(_bound(step.run, record))
-    return effects
+    return [
+        _bound(step, entry.record, _net(entry.actions))
+        for entry in frame.written.values()
+        for step in steps(type(entry.record), "commit")
+    ]
 
 
 def _rollback_effects(frame: _Frame) -> list[Effect]:
-    effects: list[Effect] = []
-    for entry in reversed(frame.written.values()):
-        if "destroy" in entry.actions:
-            state_of(entry.record).is_destroyed = False
-        for step in steps(type(entry.record), "rollback"):
-            if any(step.applies_to(entry.record, action) for action in entry.actions):
-                effects.append(_bound(step.run, entry.record))
-    return effects
+    entries = list(reversed(frame.written.values()))
+    for entry in entries:
+        _restore(entry)
+    return [
+        _bound(step, entry.record, entry.actions)
+        for entry in entries
+        for step in steps(type(entry.record), "rollback")
+    ]
+
+
+def _restore(entry: _Written) -> None:
+    """Let a record know again whether it has a row."""
+    record, memory = entry.record, state_of(entry.record)
+    memory.is_destroyed = False
+    if "create" not in entry.actions:
+        return
+    state = instance_state(record)
+    if state.has_identity and state.session is None:
+        # Closing a session rolls back as well, and SQLAlchemy leaves the records as they are then.
+        make_transient(record)
+    for name in memory.generated_key:
+        # Another row may have it by now.
+        set_committed_value(record, name, None)
 
 
 def _net(actions: list[str]) -> list[str]:
@@ -136,20 +143,10 @@ def _net(actions: list[str]) -> list[str]:
     return ["create"] if "create" in actions else actions
 
 
-def _bound(run: Callable[[Any], None], record: Any) -> Effect:
-    return lambda: run(record)
+def _bound(step: Step, record: Any, actions: list[str]) -> Effect:
+    def effect() -> None:
+        load_expired(record)
+        if any(step.applies_to(record, action) for action in actions):
+            step.run(record)
 
-
-def _run(session: Session, effects: list[Effect]) -> None:
-    """Run every effect, also after one has failed: the transaction is over, each stands for itself."""
-    failures: list[Exception] = []
-    with calling_as(session):
-        for effect in effects:
-            try:
-                settled(effect(), "an after_commit effect")
-            except Exception as error:  # noqa: BLE001 - raised below, when the others have run
-                failures.append(error)
-    if len(failures) == 1:
-        raise failures[0]
-    if failures:
-        raise ExceptionGroup("effects after the transaction failed", failures)
+    return effect

@@ -22,6 +22,7 @@ class RecordState:
         was_new: Whether the last save created the row.
         is_in_flight: Whether its callbacks have begun and its row is not written yet.
         skips_validation: Whether the save under way leaves the validations out.
+        generated_key: The parts of its primary key that the database gave it.
     """
 
     saved_changes: Changes = field(default_factory=dict[str, tuple[Any, Any]])
@@ -29,6 +30,7 @@ class RecordState:
     was_new: bool = False
     is_in_flight: bool = False
     skips_validation: bool = False
+    generated_key: tuple[str, ...] = ()
 
 
 def instance_state(record: object) -> InstanceState[Any]:
@@ -64,3 +66,18 @@ def changes_of(record: object) -> Changes:
             if not is_new or history.added[0] is not None:
                 changes[key] = (old, history.added[0])
     return changes
+
+
+def load_expired(record: object) -> None:
+    """Load again what a commit has expired, for code that cannot wait at an attribute."""
+    state = instance_state(record)
+    expired = state.expired_attributes.intersection(state.mapper.column_attrs.keys())
+    if expired and state.persistent:
+        getattr(record, min(expired))  # one query for all of them
+
+
+def missing_key(record: object) -> tuple[str, ...]:
+    """Return the parts of the primary key that the database is going to give."""
+    mapper = instance_state(record).mapper
+    names = [mapper.get_property_by_column(column).key for column in mapper.primary_key]
+    return tuple(name for name in names if getattr(record, name) is None)

@@ -150,7 +150,7 @@ def _begin(session: Session) -> SessionTransaction:
 
 @contextmanager
 def _savepoint(session: Session) -> Generator[None]:
-    with _begin(session):
+    with session.begin_nested():
         yield
 
 

@@ -20,7 +20,7 @@ from lineside.models._dependent import Consequences, destroy_dependents
 from lineside.models._effects import Effects
 from lineside.models._errors import errors_of
 from lineside.models._pairs import Key
-from lineside.models._state import changes_of, instance_state, state_of
+from lineside.models._state import changes_of, instance_state, missing_key, state_of
 from lineside.models._timestamps import touch
 from lineside.models._validations import validate
 
@@ -143,6 +143,8 @@ class Unit:
         _enter(flight, "save")
         _enter(flight, on)
         touch(record, on)
+        if on == "create":
+            state_of(record).generated_key = missing_key(record)
 
     def check(self, session: Session, record: Any, on: Literal["create", "update"]) -> bool:
         """Run the validations and their callbacks without writing anything."""
