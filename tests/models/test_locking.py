@@ -207,10 +207,14 @@ async def test_a_block_that_fails_is_undone_up_to_the_lock(database: Database, a
     async with database.session() as session:
         mine = await load(session, account.id)
         await mine.update(balance=5)
-        with pytest.raises(ZeroDivisionError):
+
+        async def fail() -> None:
             async with mine.with_lock():
                 await mine.update(balance=6)
                 raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await fail()
     assert await row_of(database, account.id) == (5, 1)
 
 
