@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel
+from sqlmodel.main import SQLModelConfig
 
 from lineside.models import _persistence
 from lineside.models._ambient import AnySession
@@ -18,6 +19,7 @@ from lineside.models._json import Documents
 from lineside.models._locking import Locking
 from lineside.models._querying import Querying
 from lineside.models._record_schemas import Schemas
+from lineside.models._scopes import scope
 from lineside.models._state import Changes, changes_of, instance_state, state_of
 from lineside.models._sync_record import SyncDoor
 from lineside.models._tokens import Tokens
@@ -29,6 +31,9 @@ class Record(Schemas, Querying, Finding, Bulk, Locking, Counting, Tokens, Copyin
     For tables that exist already. `Model` adds a key and timestamps. Everything SQLModel does stays as it
     is, and ``session.add(record)`` runs the same validations and callbacks as `save`.
     """
+
+    # A scope is no field, though it stands in the class without an annotation.
+    model_config = SQLModelConfig(ignored_types=(scope,))
 
     sync: ClassVar[SyncDoor] = SyncDoor()
     """The same without ``await``, on a sync ``Session``: ``Post.sync.find(1)``, ``post.sync.save()``."""

@@ -1,0 +1,90 @@
+"""Names to columns: a string is looked up among the mapped columns and never becomes SQL."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, inspect
+from sqlalchemy.orm import Mapper, QueryableAttribute, RelationshipProperty
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import ColumnClause, TextClause
+
+from lineside.exceptions import ConfigurationError
+from lineside.models._exceptions import UnknownAttributeError
+
+
+def mapper_of(entity: Any) -> Mapper[Any]:
+    """Return the mapper of a class or of an alias, with its relationships resolved.
+
+    Raises:
+        ConfigurationError: It is no mapped class.
+    """
+    found = inspect(entity, raiseerr=False)
+    if found is None or not hasattr(found, "mapper"):
+        name = getattr(entity, "__name__", repr(entity))
+        raise ConfigurationError(f"{name} is no table; write class {name}(Model, table=True)")
+    mapper: Mapper[Any] = found.mapper
+    return mapper
+
+
+def column_named(entity: Any, name: object) -> QueryableAttribute[Any]:
+    """Return the mapped column of a name.
+
+    Args:
+        entity: A mapped class, or an alias of one.
+        name: The attribute.
+
+    Raises:
+        UnknownAttributeError: It is no mapped column.
+    """
+    mapper = mapper_of(entity)
+    if not isinstance(name, str) or name not in mapper.column_attrs:
+        raise UnknownAttributeError(mapper.class_.__name__, str(name), known=mapper.column_attrs.keys())
+    column: QueryableAttribute[Any] = getattr(entity, name)
+    return column
+
+
+def is_relationship(entity: Any, name: object) -> bool:
+    """Tell whether a name is a relationship of a class or of an alias."""
+    return isinstance(name, str) and name in mapper_of(entity).relationships
+
+
+def relationship_named(entity: Any, name: object) -> QueryableAttribute[Any]:
+    """Return the relationship of a name.
+
+    Args:
+        entity: A mapped class, or an alias of one.
+        name: The attribute.
+
+    Raises:
+        UnknownAttributeError: It is no relationship.
+    """
+    mapper = mapper_of(entity)
+    if not is_relationship(entity, name):
+        raise UnknownAttributeError(mapper.class_.__name__, str(name), known=mapper.relationships.keys())
+    relationship: QueryableAttribute[Any] = getattr(entity, str(name))
+    return relationship
+
+
+def expression(value: Any, what: str) -> Any:
+    """Return an expression of SQLAlchemy that holds no SQL as text.
+
+    Args:
+        value: ``Post.title``, ``Post.views > 10``, ``func.lower(Post.title)``.
+        what: The method, for the error.
+
+    Raises:
+        TypeError: It is something else, or holds ``text()`` or ``literal_column()``.
+    """
+    if isinstance(value, QueryableAttribute):
+        if isinstance(value.property, RelationshipProperty):
+            raise TypeError(f"{what} takes columns and expressions; {value} is a relationship")
+        return value
+    element = value.__clause_element__() if hasattr(value, "__clause_element__") else value
+    if not isinstance(element, ColumnElement):
+        raise TypeError(f"{what} takes expressions such as Post.title, not {value!r}")
+    if any(_is_text(part) for part in visitors.iterate(element)):
+        raise TypeError(f"{what} takes no SQL as text; write an expression, or a raw query with bound values")
+    return element
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, TextClause) or (isinstance(part, ColumnClause) and part.is_literal)

@@ -1,0 +1,78 @@
+"""One condition of a query, from an expression or from a name and a value."""
+
+from collections.abc import Collection
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, or_
+from sqlalchemy.orm import QueryableAttribute, RelationshipProperty
+
+from lineside.models._columns import expression, mapper_of
+from lineside.models._values import Range, cast_value, compare, contains_any, within
+
+_COLLECTIONS = (list, tuple, set, frozenset)
+
+
+def criterion(part: Any) -> ColumnElement[bool]:
+    """Return an expression that may stand in a WHERE.
+
+    Raises:
+        TypeError: It is no expression of SQLAlchemy, or holds text().
+    """
+    return cast("ColumnElement[bool]", expression(part, "where()"))
+
+
+def condition(attribute: QueryableAttribute[Any], value: Any) -> ColumnElement[bool]:
+    """Compare a column or a relationship with a value.
+
+    Raises:
+        InvalidValueError: The value is not of the column's type.
+    """
+    if isinstance(attribute.property, RelationshipProperty):
+        return _related(attribute, value)
+    if isinstance(value, Range):
+        return within(attribute, value)
+    if isinstance(value, range):
+        return _whole_numbers(attribute, value)
+    if hasattr(value, "as_subquery"):
+        return attribute.in_(value.as_subquery())
+    if isinstance(value, _COLLECTIONS) and not _is_a_value(attribute):
+        return contains_any(attribute, cast("Collection[Any]", value))
+    if isinstance(value, ColumnElement | QueryableAttribute):
+        return attribute == expression(value, "where()")
+    return compare(attribute, "==", value)
+
+
+def _whole_numbers(attribute: QueryableAttribute[Any], value: range) -> ColumnElement[bool]:
+    if value.step != 1:
+        return contains_any(attribute, list(value))
+    return within(attribute, Range(value.start, value.stop, exclude_end=True))
+
+
+def _is_a_value(attribute: QueryableAttribute[Any]) -> bool:
+    """Tell whether lists are what the column holds, and not several values to compare with."""
+    return attribute.type.python_type in (list, tuple, set) if _has_python_type(attribute) else False
+
+
+def _has_python_type(attribute: QueryableAttribute[Any]) -> bool:
+    try:
+        return attribute.type.python_type is not None
+    except NotImplementedError:
+        return False
+
+
+def _related(attribute: QueryableAttribute[Any], value: Any) -> ColumnElement[bool]:
+    target = attribute.property.mapper.class_
+    records = list(value) if isinstance(value, _COLLECTIONS) else [value]
+    for record in records:
+        if record is not None and not isinstance(record, target):
+            raise TypeError(f"{attribute} takes a {target.__name__} or None, not {record!r}")
+    if attribute.property.uselist:
+        return or_(*(attribute.contains(record) for record in records))
+    return or_(*(attribute == record for record in records))
+
+
+def is_key(model: type, keys: Any) -> ColumnElement[bool]:
+    """Compare the primary key with several keys."""
+    (column,) = mapper_of(model).primary_key
+    attribute: QueryableAttribute[Any] = getattr(model, mapper_of(model).get_property_by_column(column).key)
+    return contains_any(attribute, [cast_value(model, attribute.key, key) for key in keys])

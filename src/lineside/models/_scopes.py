@@ -1,0 +1,88 @@
+"""Named, reusable queries of a class: ``@scope`` and ``@default_scope``."""
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar
+
+from lineside.models._exceptions import UnknownAttributeError
+
+if TYPE_CHECKING:
+    from lineside.models._builder import Builder
+    from lineside.models._query import Query
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_BuilderT = TypeVar("_BuilderT", bound="Builder[Any]")
+_DEFAULTS: Final = "__lineside_default_scopes__"
+
+
+class scope(Generic[T, P]):  # noqa: N801 - used as a decorator
+    """Make a query of a class reusable (as Rails' ``scope``).
+
+        @scope
+        def published(query: Query["Post"]) -> Query["Post"]:
+            return query.where(published=True)
+
+    Then ``Post.published()`` begins a query, and ``query.scopes("published")`` or
+    ``query.merge(Post.published())`` adds it to one.
+
+    Args:
+        function: Takes a query, and further arguments if it needs some, and returns a query.
+    """
+
+    def __init__(self, function: "Callable[Concatenate[Query[T], P], Query[T]]") -> None:
+        self.function = function
+        self.__doc__ = function.__doc__
+
+    def __get__(self, record: object, owner: type[Any]) -> "Callable[P, Query[T]]":
+        """Return the beginning of a query for the class."""
+        from lineside.models._query import Query
+
+        return functools.partial(self.function, Query(owner))
+
+
+class default_scope(scope[T, P]):  # noqa: N801 - used as a decorator
+    """Make a query the one that every query of the class begins with, until ``unscoped()``.
+
+    Its order counts only for queries that have none of their own.
+    """
+
+
+def scope_named(model: type, name: str) -> Callable[..., Any]:
+    """Return the function of a scope.
+
+    Raises:
+        UnknownAttributeError: The class has no scope of this name.
+    """
+    known = {key: member for base in reversed(model.__mro__) for key, member in vars(base).items()}
+    found = {key: member for key, member in known.items() if isinstance(member, scope)}
+    if name not in found:
+        raise UnknownAttributeError(model.__name__, name, known=found)
+    return found[name].function
+
+
+def apply_default_scopes(query: _BuilderT) -> _BuilderT:
+    """Add the default scopes of a query's class, once."""
+    for function in _default_scopes(query.model):
+        begun = function(type(query)(query.model).unscoped())
+        ordering = query.ordering
+        query = begun.merge(query)
+        if ordering:
+            query = query.reorder(*ordering)
+    return query
+
+
+def has_default_scope(model: type) -> bool:
+    """Tell whether a class has a default scope."""
+    return bool(_default_scopes(model))
+
+
+def _default_scopes(model: type) -> tuple[Callable[..., Any], ...]:
+    known: tuple[Callable[..., Any], ...] | None = model.__dict__.get(_DEFAULTS)
+    if known is None:
+        members: dict[str, Any] = {}
+        for base in reversed(model.__mro__):
+            members.update(vars(base))
+        known = tuple(m.function for m in members.values() if isinstance(m, default_scope))
+        type.__setattr__(model, _DEFAULTS, known)
+    return known

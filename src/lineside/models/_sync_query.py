@@ -1,0 +1,168 @@
+"""`SyncQuery`: the same query without ``await``, on a sync ``Session``."""
+
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar, overload
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from lineside.exceptions import RecordNotFound
+from lineside.models import _terminals as terminals
+from lineside.models._ambient import current_sync_session
+from lineside.models._batches import next_batch, start_of_batches
+from lineside.models._builder import Builder
+from lineside.models._explain import explain
+from lineside.models._grouped import GroupedQuery
+from lineside.models._keyset import keyset
+from lineside.models._pages import KeysetPage, Page, page_of
+
+T = TypeVar("T")
+
+
+class SyncQuery(Builder[T], Generic[T]):
+    """A query that runs at once, in the session that is named, else in the ambient one; see `Query`."""
+
+    __slots__ = ()
+
+    @overload
+    def find(self, key: list[Any], /, *, session: Session | None = None) -> list[T]: ...
+    @overload
+    def find(self, key: Any, /, *, session: Session | None = None) -> T: ...
+    def find(self, key: Any, /, *, session: Session | None = None) -> T | list[T]:
+        """See `Query.find`."""
+        if isinstance(key, list):
+            keys: list[Any] = key
+            return terminals.find_all(self._session(session, "find"), self, keys)
+        return terminals.find(self._session(session, "find"), self, key)
+
+    def find_by(self, *criteria: Any, session: Session | None = None, **values: Any) -> T | None:
+        """See `Query.find_by`."""
+        return self.where(*criteria, **values).take(session=session)
+
+    def find_or_raise(self, *criteria: Any, session: Session | None = None, **values: Any) -> T:
+        """See `Query.find_or_raise`."""
+        found = self.find_by(*criteria, session=session, **values)
+        if found is None:
+            raise RecordNotFound(self.model.__name__, values or "of this query")
+        return found
+
+    def first(self, *, session: Session | None = None) -> T | None:
+        """See `Query.first`."""
+        return terminals.first_of(terminals.first(self._session(session, "first"), self, 1))
+
+    def last(self, *, session: Session | None = None) -> T | None:
+        """See `Query.last`."""
+        return terminals.first_of(terminals.last(self._session(session, "last"), self, 1))
+
+    def take(self, *, session: Session | None = None) -> T | None:
+        """See `Query.take`."""
+        return terminals.first_of(terminals.take(self._session(session, "take"), self, 1))
+
+    def all(self, *, session: Session | None = None) -> list[T]:
+        """See `Query.all`."""
+        return terminals.every(self._session(session, "all"), self)
+
+    def count(self, column: Any = None, *, session: Session | None = None) -> int:
+        """See `Query.count`."""
+        return terminals.count(self._session(session, "count"), self, column)
+
+    def sum(self, column: Any, *, session: Session | None = None) -> Any:
+        """See `Query.sum`."""
+        return self._aggregate(func.sum, column, session, "sum") or 0
+
+    def average(self, column: Any, *, session: Session | None = None) -> Any:
+        """See `Query.average`."""
+        return self._aggregate(func.avg, column, session, "average")
+
+    def minimum(self, column: Any, *, session: Session | None = None) -> Any:
+        """See `Query.minimum`."""
+        return self._aggregate(func.min, column, session, "minimum")
+
+    def maximum(self, column: Any, *, session: Session | None = None) -> Any:
+        """See `Query.maximum`."""
+        return self._aggregate(func.max, column, session, "maximum")
+
+    def exists(self, *criteria: Any, session: Session | None = None, **values: Any) -> bool:
+        """See `Query.exists`."""
+        return terminals.exists(self._session(session, "exists"), self.where(*criteria, **values))
+
+    def pluck(self, *columns: Any, session: Session | None = None) -> list[Any]:
+        """See `Query.pluck`."""
+        return terminals.pluck(self._session(session, "pluck"), self, columns)
+
+    def pick(self, *columns: Any, session: Session | None = None) -> Any:
+        """See `Query.pick`."""
+        return terminals.first_of(self.limit(1).pluck(*columns, session=session))
+
+    def ids(self, *, session: Session | None = None) -> list[Any]:
+        """See `Query.ids`."""
+        return self.pluck(*self.key_columns(), session=session)
+
+    def page(self, page: int = 1, per_page: int = 20, *, session: Session | None = None) -> Page[T]:
+        """See `Query.page`."""
+        return page_of(self._session(session, "page"), self, page, per_page)
+
+    def keyset(
+        self, after: str | None = None, limit: int = 20, *, session: Session | None = None
+    ) -> KeysetPage[T]:
+        """See `Query.keyset`."""
+        return keyset(self._session(session, "keyset"), self, after, limit)
+
+    def in_batches(self, of: int = 1000, *, session: Session | None = None) -> Iterator[list[T]]:
+        """See `Query.in_batches`."""
+        place = start_of_batches(self, of)
+        while place is not None:
+            found, place = next_batch(self._session(session, "in_batches"), place)
+            if found:
+                yield found
+
+    def find_each(self, of: int = 1000, *, session: Session | None = None) -> Iterator[T]:
+        """See `Query.find_each`."""
+        for batch in self.in_batches(of, session=session):
+            yield from batch
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.all())
+
+    def group(self, *columns: Any) -> "SyncGroupedQuery[T]":
+        """See `Query.group`."""
+        return SyncGroupedQuery(GroupedQuery(self, columns))
+
+    def update_all(self, *, session: Session | None = None, **values: Any) -> int:
+        """See `Query.update_all`."""
+        return terminals.update_all(self._session(session, "update_all"), self, values)
+
+    def delete_all(self, *, session: Session | None = None) -> int:
+        """See `Query.delete_all`."""
+        return terminals.delete_all(self._session(session, "delete_all"), self)
+
+    def explain(self, *, session: Session | None = None) -> str:
+        """See `Query.explain`."""
+        return explain(self._session(session, "explain"), self)
+
+    def _aggregate(self, function: Any, column: Any, session: Session | None, what: str) -> Any:
+        return terminals.aggregate(self._session(session, what), self, function, column, f"{what}()")
+
+    def _session(self, session: Session | None, what: str) -> Session:
+        return session or current_sync_session(f"{self.model.__name__}.sync.{what}()")
+
+
+class SyncGroupedQuery(Generic[T]):
+    """Groups of rows without ``await``; see `GroupedQuery`.
+
+    Args:
+        grouped: The groups.
+    """
+
+    __slots__ = ("_grouped",)
+
+    def __init__(self, grouped: GroupedQuery[T]) -> None:
+        self._grouped = grouped
+
+    def having(self, *criteria: Any) -> "SyncGroupedQuery[T]":
+        """See `GroupedQuery.having`."""
+        return SyncGroupedQuery(self._grouped.having(*criteria))
+
+    def count(self, *, session: Session | None = None) -> dict[Any, int]:
+        """See `GroupedQuery.count`."""
+        return self._grouped.by_group(session or current_sync_session("group().count()"), func.count())
