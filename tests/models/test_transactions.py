@@ -23,7 +23,9 @@ pytestmark = pytest.mark.anyio
 # Ends by itself, for a driver that cannot cancel it.
 SLOW: dict[str, LiteralString] = {
     "postgresql": "SELECT pg_sleep(60)",
-    "sqlite": "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i+1 FROM n LIMIT 500000) SELECT max(i) FROM n",
+    "sqlite": (
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 500000) SELECT max(i) FROM n"
+    ),
 }
 
 
