@@ -7,6 +7,7 @@ more than before.
 """
 
 import re
+from types import FrameType
 from typing import Any, Final
 
 from sqlalchemy import event
@@ -69,6 +70,11 @@ def _load(attribute: _GuardedAttribute, record: object) -> Any:
             raise
         # lazy="raise" of a relationship, or a column that `select` left out.
         raise _violation(state, attribute.key) from error
+
+
+def name_being_loaded(frame: FrameType) -> str | None:
+    """Return the attribute that a frame loads because it was read, if it does."""
+    return frame.f_locals["attribute"].key if frame.f_code is _load.__code__ else None
 
 
 def _before_replacing(state: InstanceState[Any], _values: list[Any], initiator: Any) -> None:
