@@ -38,7 +38,7 @@ def destroy(session: Session, record: Any) -> None:
     """Delete the row of a record, with its callbacks."""
     unit = Unit.of(session)
     state = state_of(record)
-    if state.is_in_flight:
+    if state.is_in_flight or state.is_destroyed:
         return
     if not instance_state(record).has_identity:
         _leave(session, record)
