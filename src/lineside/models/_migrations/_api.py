@@ -186,11 +186,16 @@ async def stamp(
 
     Raises:
         UnknownMigrationVersionError: No migration has it.
+        ConcurrentMigrationError: Another migrator did not end in time.
     """
     scripts = _open(directory)
+    from lineside.models._migrations._lock import migration_lock
     from lineside.models._migrations._run import stamp_at
 
-    async with connected(database) as connection:
+    async with (
+        connected(database) as connection,
+        migration_lock(connection, DEFAULT_LOCK_TIMEOUT_SECONDS),
+    ):
         await connection.run_sync(stamp_at, scripts, revision)
 
 

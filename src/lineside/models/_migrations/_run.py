@@ -7,7 +7,6 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 from alembic.script import Script, ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import MetaData
 from sqlalchemy.engine import Connection
 from sqlmodel import SQLModel
@@ -34,7 +33,7 @@ def current_heads(connection: Connection) -> tuple[str, ...]:
 
 def stamp_at(connection: Connection, scripts: ScriptDirectory, revision: str) -> None:
     """Note a migration and all before it as run, and those after it as not run."""
-    target = revision if revision == "heads" else find_script(scripts, revision).revision
+    target = _target(scripts, revision)
     applied_revisions(scripts, current_heads(connection))
     MigrationContext.configure(connection).stamp(scripts, target)
     connection.commit()
@@ -50,7 +49,7 @@ def upgrade_to(scripts: ScriptDirectory, revision: str) -> Plan:
     Raises:
         UnknownMigrationVersionError: No migration has it.
     """
-    target = revision if revision == "heads" else find_script(scripts, revision).revision
+    target = _target(scripts, revision)
 
     def plan(heads: Sequence[str]) -> RevisionStep | None:
         if target in applied_revisions(scripts, heads):
@@ -76,19 +75,21 @@ def downgrade(scripts: ScriptDirectory) -> Plan:
     return plan
 
 
+def _target(scripts: ScriptDirectory, revision: str) -> str:
+    return "heads" if revision in ("head", "heads") else find_script(scripts, revision).revision
+
+
 def find_script(scripts: ScriptDirectory, revision: str) -> Script:
     """Return the migration with a revision, which may be the beginning of its id.
 
     Raises:
         UnknownMigrationVersionError: There is none, or there are several.
     """
-    try:
-        found = scripts.get_revisions(revision)
-    except CommandError:
-        found = ()
-    if len(found) != 1:
+    found = [one for one in scripts.walk_revisions() if revision and one.revision.startswith(revision)]
+    exact = [one for one in found if one.revision == revision] or found
+    if len(exact) != 1:
         raise UnknownMigrationVersionError(revision)
-    return found[0]
+    return exact[0]
 
 
 def run_next(
