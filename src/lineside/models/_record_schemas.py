@@ -11,7 +11,14 @@ from sqlalchemy import inspect
 from sqlmodel import SQLModel
 
 from lineside.exceptions import ConfigurationError
-from lineside.models._schemas import input_schema, named, output_schema, patch_schema, shown_fields
+from lineside.models._schemas import (
+    input_schema,
+    named,
+    output_schema,
+    patch_schema,
+    relationship_names,
+    shown_fields,
+)
 from lineside.models._secret_fields import looks_secret
 
 _FILTERED: Final = "[FILTERED]"
@@ -163,8 +170,8 @@ def _output_of(model: type[Schemas]) -> type[BaseModel]:
     _under_way.append(model)
     try:
         expose = named(model, "expose") if model.expose is not None else None
-        relationships = inspect(model).relationships
-        targets = {name: relationships[name].mapper.class_ for name in expose or () if name in relationships}
+        related = relationship_names(model).intersection(expose or ())
+        targets = {name: inspect(model).relationships[name].mapper.class_ for name in related}
         nested = {name: target.Out for name, target in targets.items() if issubclass(target, Schemas)}
         return output_schema(model, expose, nested)
     finally:

@@ -8,7 +8,7 @@ from annotated_types import MaxLen
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 from sqlalchemy import inspect
-from sqlalchemy.orm import Mapper, RelationshipProperty
+from sqlalchemy.orm import RelationshipProperty
 from sqlalchemy.orm.interfaces import MANYTOONE
 
 from lineside._pydantic import carried_field_validators, with_zone
@@ -121,7 +121,7 @@ def output_schema(
         ConfigurationError: A name is no attribute.
     """
     names = shown_fields(model) if expose is None else tuple(expose)
-    known = {**model.model_fields, **_properties(model), **inspect(model).relationships}
+    known = {*model.model_fields, *_properties(model), *relationship_names(model)}
     _check_names(model, names, known, option="expose")
     definitions: dict[str, Any] = {
         name: (_output_annotation(model, name, nested or {}), ...) for name in names
@@ -136,6 +136,11 @@ def shown_fields(model: type[BaseModel]) -> tuple[str, ...]:
         for name, field in model.model_fields.items()
         if not looks_secret(name) and field.exclude is not True
     )
+
+
+def relationship_names(model: type[BaseModel]) -> set[str]:
+    """Return the relationships of a class and its bases, also while their other ends are not made yet."""
+    return {name for base in model.__mro__ for name in vars(base).get("__sqlmodel_relationships__", ())}
 
 
 def key_annotation(annotation: Any) -> Any:
@@ -197,10 +202,9 @@ def _normalized(model: type[BaseModel], name: str, annotation: Any) -> Any:
 def _output_annotation(model: type[BaseModel], name: str, nested: Mapping[str, type[BaseModel]]) -> Any:
     if name in model.model_fields:
         return model.model_fields[name].annotation
-    mapper: Mapper[Any] = inspect(model)
-    if name not in mapper.relationships:
+    if name not in relationship_names(model):
         return get_type_hints(_properties(model)[name]).get("return", Any)
-    relationship: RelationshipProperty[Any] = mapper.relationships[name]
+    relationship: RelationshipProperty[Any] = inspect(model).relationships[name]
     schema: Any = nested.get(name) or output_schema(relationship.mapper.class_, None)
     if relationship.uselist:
         return list[schema]
