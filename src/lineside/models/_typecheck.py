@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import BaseModel
 from sqlalchemy import inspect
@@ -78,12 +78,13 @@ class Types:
         values: dict[str, Any] = {}
         errors: list[Error] = []
         state = instance_state(record)
+        present, has_row = state.dict, state.has_identity
         for attribute in self.attributes:
             name = attribute.name
-            is_set = name in state.dict
-            if not is_set and state.has_identity:
+            is_set = name in present
+            if not is_set and has_row:
                 continue  # not loaded: it is as it was
-            value = state.dict.get(name)
+            value = present.get(name)
             if value is None and attribute.is_filled and on == "create":
                 continue
             if attribute.is_reference:
@@ -122,8 +123,19 @@ def _write_back(record: Any, values: dict[str, Any], typed: dict[str, Any]) -> l
 
 
 def _is_same(new: Any, old: Any) -> bool:
-    # pydantic makes a new list or dict of each; a tracked one stays what it is.
-    return new is old or (new == old and (type(new) is type(old) or isinstance(old, MutableBase)))
+    """Tell whether nothing was put into another type; ``[1]`` equals ``[Decimal(1)]``, and is not it."""
+    if new is old:
+        return True
+    # pydantic makes a plain list or dict of one that is tracked; the tracked one stays.
+    is_tracked = isinstance(cast("object", old), MutableBase)
+    if type(new) is not type(old) and not is_tracked:
+        return False
+    if isinstance(new, dict):
+        keys: set[Any] = set(new)
+        return keys == set(old) and all(_is_same(new[key], old[key]) for key in keys)
+    if isinstance(new, list | tuple):
+        return len(new) == len(old) and all(map(_is_same, new, old))
+    return bool(new == old)
 
 
 def _attributes(model: type[BaseModel]) -> Iterator[_Attribute]:
