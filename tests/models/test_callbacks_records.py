@@ -18,7 +18,7 @@ from lineside.models._callbacks import after_commit
 from lineside.models._declarations import validates
 from lineside.models._model import Model
 from lineside.models._transactions import transaction
-from tests.models.ways import STYLES, Way, rows
+from tests.models.ways import STYLES, Style, Way, rows
 
 pytestmark = pytest.mark.anyio
 
@@ -68,6 +68,20 @@ class Post(Base, table=True):
 
     async def after_destroy(self) -> None:
         await self._do("after_destroy")
+
+
+class Logged(Base, table=True):
+    """Works without `await`, and so in every session."""
+
+    title: str
+
+    def before_save(self) -> None:
+        Note.sync.create(text=f"saving {self.title}")
+
+    def after_save(self) -> None:
+        note = Note.sync.find_by(text=f"saving {self.title}")
+        assert note is not None
+        note.sync.update(text=f"saved {self.title}")
 
 
 happened: list[str] = []
@@ -225,6 +239,14 @@ class TestOtherRecords:
         assert await rows(way.database, "post", "title") == [("a",)]
         assert await rows(way.database, "note", "text") == [("kept",)]
         assert happened == [*(f"a {moment}" for moment in EACH), "kept committed"]
+
+
+class TestWithoutAwait:
+    @pytest.mark.parametrize("style", STYLES)
+    async def test_in_every_session(self, database: Database, style: Style) -> None:
+        """A sync callback works on records by `sync`, also when an async session runs it."""
+        await Way(database, style).write(Logged(title="a"))
+        assert await rows(database, "note", "text") == [("saved a",)]
 
 
 class TestOwnRecord:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
+from sqlalchemy.util.concurrency import in_greenlet
 
 from lineside.models._exceptions import NoSessionError
 
@@ -55,10 +56,27 @@ def current_sync_session(what: str = "this query") -> Session:
     Raises:
         NoSessionError: There is none, or it is async.
     """
-    session = current_session(what)
-    if isinstance(session, AsyncSession):
+    return without_await(current_session(what), what)
+
+
+def without_await(session: AnySession, what: str) -> Session:
+    """Return a session for work without ``await``.
+
+    An ``AsyncSession`` has one inside. Only code that it runs itself may use that, a sync callback for
+    instance: its calls are awaited further out.
+
+    Args:
+        session: Any session.
+        what: What needs it, for the error.
+
+    Raises:
+        NoSessionError: It is async, and this is code that has to await.
+    """
+    if not isinstance(session, AsyncSession):
+        return session
+    if not in_greenlet():
         raise NoSessionError(f"{what}, which is without `await` and finds an AsyncSession,")
-    return session
+    return session.sync_session
 
 
 async def run(work: Callable[[Session], _Result], session: AnySession | None, what: str) -> _Result:

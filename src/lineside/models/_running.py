@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import async_object_session
 from sqlalchemy.orm import Session, object_session
 from sqlmodel import SQLModel
 
-from lineside.models._ambient import AnySession, current_session, current_sync_session, run
+from lineside.models._ambient import AnySession, current_session, current_sync_session, run, without_await
 
 _Result = TypeVar("_Result")
 RecordT = TypeVar("RecordT", bound=SQLModel)
@@ -36,4 +36,6 @@ class SyncRunning(Generic[RecordT]):
         self._record = record
 
     def _session(self, session: Session | None, what: str) -> Session:
-        return session or object_session(self._record) or current_sync_session(f"sync.{what}()")
+        own = session or async_object_session(self._record) or object_session(self._record)
+        what = f"sync.{what}()"
+        return current_sync_session(what) if own is None else without_await(own, what)
