@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, false, not_, or_
+from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, true
 from sqlalchemy.orm import QueryableAttribute, aliased, joinedload, load_only, selectinload
 from sqlmodel import select
 
@@ -307,7 +307,7 @@ class Builder(Generic[T]):
 
     def _conditions(self, criteria: Sequence[Any], values: dict[str, Any]) -> list[ColumnElement[bool]]:
         conditions = [
-            and_(*part._state.criteria) if isinstance(part, Builder) else criterion(part) for part in criteria
+            _said_by(part.state) if isinstance(part, Builder) else criterion(part) for part in criteria
         ]
         for name, value in values.items():
             entity, key = self._entity(name)
@@ -371,6 +371,11 @@ class Builder(Generic[T]):
                 entity = attribute.property.mapper.class_
             options.append(option)
         return self._with(loads=(*self._state.loads, *options))
+
+
+def _said_by(state: State) -> ColumnElement[bool]:
+    """Return the conditions of a query as one."""
+    return false() if state.is_none else and_(true(), *state.criteria)
 
 
 def keys_of(model: type) -> tuple[QueryableAttribute[Any], ...]:

@@ -87,4 +87,6 @@ def expression(value: Any, what: str) -> Any:
 
 
 def _is_text(part: Any) -> bool:
-    return isinstance(part, TextClause) or (isinstance(part, ColumnClause) and part.is_literal)
+    if isinstance(part, ColumnClause):
+        return part.is_literal and part.name != "*"  # the star of func.count() is SQLAlchemy's own
+    return isinstance(part, TextClause)

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, or_
 from sqlalchemy.orm import QueryableAttribute, RelationshipProperty
 
 from lineside.models._columns import expression, mapper_of
-from lineside.models._values import Range, cast_value, compare, contains_any, within
+from lineside.models._values import Range, contains_any, equals, within
 
 _COLLECTIONS = (list, tuple, set, frozenset)
 
@@ -39,7 +39,7 @@ def condition(attribute: QueryableAttribute[Any], value: Any) -> ColumnElement[b
         return contains_any(attribute, cast("Collection[Any]", value))
     if isinstance(value, ColumnElement | QueryableAttribute):
         return attribute == expression(value, "where()")
-    return compare(attribute, "==", value)
+    return equals(attribute, value)
 
 
 def _whole_numbers(attribute: QueryableAttribute[Any], value: range) -> ColumnElement[bool]:
@@ -75,4 +75,4 @@ def is_key(model: type, keys: Any) -> ColumnElement[bool]:
     """Compare the primary key with several keys."""
     (column,) = mapper_of(model).primary_key
     attribute: QueryableAttribute[Any] = getattr(model, mapper_of(model).get_property_by_column(column).key)
-    return contains_any(attribute, [cast_value(model, attribute.key, key) for key in keys])
+    return contains_any(attribute, keys)

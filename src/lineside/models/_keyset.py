@@ -16,7 +16,7 @@ from lineside.models._builder import Builder, sorted_by
 from lineside.models._columns import mapper_of
 from lineside.models._pages import KeysetPage
 from lineside.models._terminals import every
-from lineside.models._values import InvalidValueError, cast_value, fits
+from lineside.models._values import InvalidValueError, operand
 
 T = TypeVar("T")
 _VERSION: Final = 1
@@ -117,21 +117,18 @@ def _read(query: Builder[Any], keys: list[_Key], cursor: str) -> list[Any]:
             raise InvalidCursorError
     if len(values) != len(keys):
         raise InvalidCursorError
-    return [_value(query, column, value) for (column, _), value in zip(keys, values, strict=True)]
+    return [_value(column, value) for (column, _), value in zip(keys, values, strict=True)]
 
 
-def _value(query: Builder[Any], column: Any, value: Any) -> Any:
+def _value(column: Any, value: Any) -> Any:
     if value is None:
         if column.expression.nullable:
             return None
         raise InvalidCursorError
     try:
-        found = cast_value(query.model, column.key, value)
+        return operand(column, value)
     except InvalidValueError:
         raise InvalidCursorError from None
-    if not fits(query.model, column.key, found):
-        raise InvalidCursorError
-    return found
 
 
 def _order(query: Builder[Any], keys: list[_Key]) -> str:

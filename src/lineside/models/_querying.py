@@ -1,6 +1,6 @@
 """The beginnings of a query, on the class: ``Post.where(...)``, ``Post.find(1)``."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any, Self, overload
 
 from sqlmodel import SQLModel
@@ -52,7 +52,7 @@ class Querying(SQLModel):
 
     @overload
     @classmethod
-    async def find(cls, key: Sequence[Any], /, *, session: AnySession | None = None) -> list[Self]: ...
+    async def find(cls, key: list[Any], /, *, session: AnySession | None = None) -> list[Self]: ...
     @overload
     @classmethod
     async def find(cls, key: Any, /, *, session: AnySession | None = None) -> Self: ...

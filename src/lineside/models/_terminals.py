@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import CursorResult, Select, delete, func, literal, update
+from sqlalchemy import CursorResult, Dialect, Select, delete, func, literal, update
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import Session
 
 from lineside.exceptions import RecordNotFound
 from lineside.models._builder import Builder, State, keys_of, reverse
-from lineside.models._columns import column_named
+from lineside.models._columns import column_named, mapper_of
 from lineside.models._conditions import is_key
 from lineside.models._scopes import has_default_scope
 from lineside.models._values import InvalidValueError, cast_value, fits
@@ -33,7 +33,7 @@ def find(session: Session, query: Builder[T], key: Any) -> T:
         RecordNotFound: There is none, or the key is none that the column can hold.
     """
     missing = RecordNotFound(query.model.__name__, key)
-    cast_key = _cast_key(query.model, key)
+    cast_key = _cast_key(query.model, key, _dialect(session, query.model))
     if cast_key is None:
         raise missing
     if query.state == _PLAIN and not has_default_scope(query.model):
@@ -53,11 +53,12 @@ def find_all(session: Session, query: Builder[T], keys: Sequence[Any]) -> list[T
     Raises:
         RecordNotFound: One is missing; the error names all that are.
     """
-    wanted = [_cast_key(query.model, key) for key in keys]
+    dialect = _dialect(session, query.model)
+    wanted = {key: _cast_key(query.model, key, dialect) for key in keys}
     (column,) = keys_of(query.model)
-    here = [key for key in wanted if key is not None]
+    here = [key for key in wanted.values() if key is not None]
     found = {getattr(r, column.key): r for r in every(session, query.where(is_key(query.model, here)))}
-    missing = [key for key, cast_key in zip(keys, wanted, strict=True) if cast_key not in found]
+    missing = [key for key, cast_key in wanted.items() if cast_key not in found]
     if missing:
         raise RecordNotFound(query.model.__name__, missing)
     return [found[key] for key in here]
@@ -143,7 +144,7 @@ def update_all(session: Session, query: Builder[Any], values: dict[str, Any]) ->
     for name, value in values.items():
         attribute = column_named(query.model, name)
         written[attribute.key] = checked = cast_value(query.model, name, value)
-        if not fits(query.model, name, checked):
+        if not fits(query.model, name, checked, _dialect(session, query.model)):
             raise InvalidValueError(query.model.__name__, name, f"{value!r} is past what the column can hold")
     if query.state.is_none:
         return 0
@@ -170,6 +171,10 @@ def _changed(session: Session, query: Builder[Any], statement: Any) -> int:
     return cast("CursorResult[Any]", done).rowcount
 
 
+def _dialect(session: Session, model: type) -> Dialect:
+    return session.get_bind(mapper_of(model)).dialect
+
+
 def _is_plain(state: State) -> bool:
     return not state.is_distinct and state.limit is None and state.offset is None
 
@@ -194,7 +199,7 @@ def _at_most(query: Builder[T], count: int) -> Builder[T]:
     return query.limit(count if limit is None else min(count, limit))
 
 
-def _cast_key(model: type, key: Any) -> Any:
+def _cast_key(model: type, key: Any, dialect: Dialect) -> Any:
     """Return a key in the type of its column, or None when no row can have it."""
     columns = keys_of(model)
     parts = key if isinstance(key, tuple) else (key,)
@@ -207,6 +212,6 @@ def _cast_key(model: type, key: Any) -> Any:
     except InvalidValueError:
         return None
     pairs = zip(columns, cast_parts, strict=True)
-    if any(part is None or not fits(model, column.key, part) for column, part in pairs):
+    if any(part is None or not fits(model, column.key, part, dialect) for column, part in pairs):
         return None
     return cast_parts if len(cast_parts) > 1 else cast_parts[0]

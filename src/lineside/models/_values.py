@@ -1,11 +1,13 @@
 """Values as conditions: put into the type of their column, or refused before the database sees them."""
 
+from contextlib import suppress
 from enum import Enum
-from typing import Any, ClassVar, Final, Literal, cast
+from typing import Any, ClassVar, Final
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, Dialect, and_, false, or_
+from sqlalchemy import BigInteger, ColumnElement, Dialect, Integer, SmallInteger, and_, literal, or_
 from sqlalchemy.orm import QueryableAttribute
+from sqlalchemy.sql import operators
 
 from lineside.exceptions import RequestError
 from lineside.models._columns import mapper_of
@@ -16,6 +18,7 @@ _ADAPTERS: Final = "__lineside_adapters__"
 _LAX: Final = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
 # Of these types, a value that is one already needs no casting; bool is an int, and is not here.
 _PLAIN: Final = (int, str)
+_MAX_INTEGER: Final = 2**63 - 1
 
 
 class InvalidValueError(RequestError, ValueError):
@@ -100,45 +103,96 @@ def _adapter(model: Any, name: str) -> tuple[type | None, TypeAdapter[Any] | Non
     return (kind if kind in _PLAIN else None), adapter
 
 
-def fits(model: type, name: str, value: Any, dialect: Dialect | None = None) -> bool:
-    """Tell whether a column can hold a value; one that it cannot hold equals none of its values."""
+def fits(model: type, name: str, value: Any, dialect: Dialect) -> bool:
+    """Tell whether a column can hold a value on this database."""
     limit = limit_of(mapper_of(model).columns[name].type)
-    return limit is None or limit(value, "postgresql" if dialect is None else dialect.name) is None
+    return limit is None or limit(value, dialect.name) is None
 
 
-def compare(
-    attribute: QueryableAttribute[Any], how: Literal["==", ">=", "<=", "<"], value: Any
-) -> ColumnElement[bool]:
-    """Compare a column with a value.
+def operand(attribute: QueryableAttribute[Any], value: Any) -> Any:
+    """Return a value that any database can compare with a column, be it in its range or not.
 
     Raises:
-        InvalidValueError: The value is not of the column's type, or past what it can hold in an order.
+        InvalidValueError: No column can hold it, or it is not of the column's type.
     """
     model, name = attribute.parent.class_, attribute.key
-    cast_to = cast_value(model, name, value)
-    if how == "==":
-        return attribute == cast_to if cast_to is None or fits(model, name, cast_to) else false()
-    if not fits(model, name, cast_to):
-        raise InvalidValueError(model.__name__, name, f"{value!r} is past what the column can hold")
-    compared = {">=": attribute >= cast_to, "<=": attribute <= cast_to, "<": attribute < cast_to}[how]
-    return cast("ColumnElement[bool]", compared)
+    found = cast_value(model, name, value)
+    kind = attribute.type
+    if isinstance(kind, Integer) and isinstance(found, int):
+        if not -_MAX_INTEGER - 1 <= found <= _MAX_INTEGER:
+            raise InvalidValueError(model.__name__, name, f"{value!r} is past what any column can hold")
+        # The driver of PostgreSQL refuses a number that is too large for the column that it is compared with.
+        return found if abs(found) <= _widest(kind) else literal(found, BigInteger)
+    limit = limit_of(kind)
+    problem = None if limit is None or found is None else limit(found, "postgresql")
+    if problem is not None:
+        raise InvalidValueError(model.__name__, name, problem[1])
+    return found
+
+
+def _widest(kind: Integer) -> int:
+    if isinstance(kind, BigInteger):
+        return _MAX_INTEGER
+    return 2**15 - 1 if isinstance(kind, SmallInteger) else 2**31 - 1
+
+
+def equals(attribute: QueryableAttribute[Any], value: Any) -> ColumnElement[bool]:
+    """Compare a column with a value; None is NULL.
+
+    Raises:
+        InvalidValueError: The value is not of the column's type.
+    """
+    if value is None:
+        return attribute.is_(None)
+    cast_value(attribute.parent.class_, attribute.key, value)
+    try:
+        return attribute == operand(attribute, value)
+    except InvalidValueError:
+        return _never(attribute)
 
 
 def contains_any(attribute: QueryableAttribute[Any], values: Any) -> ColumnElement[bool]:
-    """Compare a column with several values; None among them is NULL, as in Rails."""
-    model, name = attribute.parent.class_, attribute.key
-    cast_to = [cast_value(model, name, value) for value in values]
-    found = [value for value in cast_to if value is not None and fits(model, name, value)]
+    """Compare a column with several values; None among them is NULL, as in Rails.
+
+    Raises:
+        InvalidValueError: A value is not of the column's type.
+    """
+    found: list[Any] = []
+    for value in values:
+        cast_value(attribute.parent.class_, attribute.key, value)
+        with suppress(InvalidValueError):
+            found.append(operand(attribute, value))
     # An empty IN is false, and no syntax error: SQLAlchemy writes it so.
-    is_among = attribute.in_(found)
-    return or_(is_among, attribute.is_(None)) if None in cast_to else is_among
+    is_among = attribute.in_([value for value in found if value is not None])
+    return or_(is_among, attribute.is_(None)) if None in values else is_among
 
 
 def within(attribute: QueryableAttribute[Any], values: Range) -> ColumnElement[bool]:
-    """Compare a column with a range."""
+    """Compare a column with a range.
+
+    Raises:
+        InvalidValueError: An end of the range is not of the column's type.
+    """
     parts: list[ColumnElement[bool]] = []
     if values.start is not None:
-        parts.append(compare(attribute, ">=", values.start))
+        parts.append(_bounded(attribute, values.start, operators.ge))
     if values.end is not None:
-        parts.append(compare(attribute, "<" if values.exclude_end else "<=", values.end))
+        parts.append(_bounded(attribute, values.end, operators.lt if values.exclude_end else operators.le))
     return and_(*parts) if parts else attribute.is_not(None)
+
+
+def _bounded(attribute: QueryableAttribute[Any], value: Any, compare: Any) -> ColumnElement[bool]:
+    found = cast_value(attribute.parent.class_, attribute.key, value)
+    try:
+        bound: ColumnElement[bool] = compare(attribute, operand(attribute, value))
+    except InvalidValueError:
+        if not isinstance(found, int):
+            raise
+        # Past all columns: it bounds nothing, or everything.
+        return attribute == attribute if compare(0, found) else _never(attribute)
+    return bound
+
+
+def _never(attribute: QueryableAttribute[Any]) -> ColumnElement[bool]:
+    """Be false, but NULL where the column is NULL: what a comparison with a value of no row gives."""
+    return attribute != attribute
