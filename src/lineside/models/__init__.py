@@ -1,19 +1,171 @@
-"""Models: the database of an app, by URL, and its sessions.
+"""Models: ActiveRecord's comfort on SQLModel, async first, on SQLite and PostgreSQL alike.
 
     import asyncio
-    from lineside.models import Database
+    from sqlmodel import Field
+    from lineside.exceptions import RecordInvalid
+    from lineside.models import Database, Model, before_save, validates
+
+    @validates("title", presence=True, length=(1, 200))
+    class Post(Model, table=True):
+        title: str
+        views: int = Field(default=0, ge=0)
+
+        @before_save
+        def strip_title(self) -> None:
+            self.title = self.title.strip()
 
     async def main() -> None:
         database = Database("sqlite://")
-        async with database.session() as session:
-            assert (await session.connection()).dialect.name == "sqlite"
+        await database.create_all()
+        async with database.session():
+            post = await Post.create(title="  Rails beside FastAPI ")
+            assert (await Post.find(post.id)).title == "Rails beside FastAPI"
+            assert await Post.where(views=0).order("-created_at").pluck("title") == [post.title]
+            try:
+                await Post.create(title="")
+            except RecordInvalid as error:
+                assert "can't be blank" in error.errors["title"]
         await database.dispose()
 
     asyncio.run(main())
 
-FastAPI's side is `lineside.models.fastapi`: ``SessionDep`` for one session per request.
+A `Model` is a SQLModel class: ``session.add(post)`` and ``session.exec(select(Post))`` go on working, with
+the same validations and callbacks. FastAPI's side is `lineside.models.fastapi`, migrations are
+`lineside.models.migrations`.
 """
 
+from lineside.models._ambient import AnySession, current_session, use_session
+from lineside.models._builder import Builder
+from lineside.models._callbacks import (
+    after_commit,
+    after_create,
+    after_create_commit,
+    after_destroy,
+    after_destroy_commit,
+    after_rollback,
+    after_save,
+    after_save_commit,
+    after_update,
+    after_update_commit,
+    after_validation,
+    around_create,
+    around_destroy,
+    around_save,
+    around_update,
+    before_create,
+    before_destroy,
+    before_save,
+    before_update,
+    before_validation,
+)
 from lineside.models._database import DEFAULT_URL, Database
+from lineside.models._declarations import validate, validates, validates_with
+from lineside.models._declared import belongs_to, has_many, has_one
+from lineside.models._deferred import after_all_transactions_commit, after_rollback_of_transaction
+from lineside.models._enums import EnumField
+from lineside.models._errors import Errors
+from lineside.models._exceptions import (
+    ConnectionNotEstablished,
+    DeleteRestrictionError,
+    ForbiddenAttributesError,
+    NoSessionError,
+    NPlusOneQueriesError,
+    ReadOnlyError,
+    SerializationFailure,
+    StaleObjectError,
+    StatementTimeout,
+    StrictLoadingViolationError,
+    UnknownAttributeError,
+)
+from lineside.models._grouped import GroupedQuery
+from lineside.models._json import JSONField
+from lineside.models._keyset import InvalidCursorError
+from lineside.models._model import Model, Timestamps, ULIDModel, UUIDModel
+from lineside.models._n_plus_one import NPlusOneWarning, allow_n_plus_one
+from lineside.models._normalizes import normalizes
+from lineside.models._pages import KeysetPage, KeysetParams, Page, PageParams
+from lineside.models._query import Query
+from lineside.models._raw import PreparedStatementInvalid
+from lineside.models._record import Record
+from lineside.models._scopes import default_scope, scope
+from lineside.models._sort_by import SortBy
+from lineside.models._sync_query import SyncQuery
+from lineside.models._tokens import has_secure_token
+from lineside.models._transactions import Transaction, transaction
+from lineside.models._values import InvalidValueError, Range
 
-__all__ = ["DEFAULT_URL", "Database"]
+__all__ = [
+    "DEFAULT_URL",
+    "AnySession",
+    "Builder",
+    "ConnectionNotEstablished",
+    "Database",
+    "DeleteRestrictionError",
+    "EnumField",
+    "Errors",
+    "ForbiddenAttributesError",
+    "GroupedQuery",
+    "InvalidCursorError",
+    "InvalidValueError",
+    "JSONField",
+    "KeysetPage",
+    "KeysetParams",
+    "Model",
+    "NPlusOneQueriesError",
+    "NPlusOneWarning",
+    "NoSessionError",
+    "Page",
+    "PageParams",
+    "PreparedStatementInvalid",
+    "Query",
+    "Range",
+    "ReadOnlyError",
+    "Record",
+    "SerializationFailure",
+    "SortBy",
+    "StaleObjectError",
+    "StatementTimeout",
+    "StrictLoadingViolationError",
+    "SyncQuery",
+    "Timestamps",
+    "Transaction",
+    "ULIDModel",
+    "UUIDModel",
+    "UnknownAttributeError",
+    "after_all_transactions_commit",
+    "after_commit",
+    "after_create",
+    "after_create_commit",
+    "after_destroy",
+    "after_destroy_commit",
+    "after_rollback",
+    "after_rollback_of_transaction",
+    "after_save",
+    "after_save_commit",
+    "after_update",
+    "after_update_commit",
+    "after_validation",
+    "allow_n_plus_one",
+    "around_create",
+    "around_destroy",
+    "around_save",
+    "around_update",
+    "before_create",
+    "before_destroy",
+    "before_save",
+    "before_update",
+    "before_validation",
+    "belongs_to",
+    "current_session",
+    "default_scope",
+    "has_many",
+    "has_one",
+    "has_secure_token",
+    "normalizes",
+    "scope",
+    "transaction",
+    "use_session",
+    "validate",
+    "validates",
+    "validates_with",
+]
