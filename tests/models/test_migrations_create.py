@@ -77,6 +77,11 @@ class TestCreate:
         assert not await drop(database)
         await database.dispose()
 
+    async def test_a_url_without_a_name(self) -> None:
+        """There is nothing to create."""
+        with pytest.raises(ConfigurationError, match="names no database"):
+            await create(Database("postgresql://me@127.0.0.1:1"))
+
     async def test_a_server_that_is_not_there(self) -> None:
         """One clear error, without the password."""
         with pytest.raises(ConnectionNotEstablished, match="is the server running") as caught:

@@ -49,6 +49,13 @@ class Weather(enum.Enum):
     rain = "rain"
 
 
+class Season(enum.Enum):
+    """One that comes with a column alone."""
+
+    winter = "winter"
+    summer = "summer"
+
+
 class Before(SQLModel, registry=registry()):
     """The models as they were."""
 
@@ -87,6 +94,7 @@ class ChangedPost(After, table=True):
     title: str
     author_id: int = Field(foreign_key="author.id", ondelete="CASCADE")
     editor_id: int | None = Field(foreign_key="author.id")
+    season: Season | None  # new
     weather: Weather | None  # new, with a table and without one
     mood: Mood | None  # known already
 
@@ -152,9 +160,12 @@ class TestAutogenerate:
         """One sentence each; a table that no model has is dropped, and that is said."""
         await generate(database, tmp_path, Before.metadata)
         written = await revision("change", tmp_path, database=database, metadata=After.metadata)
-        assert {"add table diary", "add column author.nick", "modify type author.name"} <= set(
-            written.changes
-        )
+        assert {
+            "add table diary",
+            "add column author.nick",
+            "modify type author.name",
+            "add enum season",
+        } <= set(written.changes)
         alone = MetaData()
         Before.metadata.tables["author"].to_metadata(alone)
         written.path.unlink()

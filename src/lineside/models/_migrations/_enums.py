@@ -23,10 +23,6 @@ class CreateEnumOp(ops.MigrateOperation):
     def __init__(self, enum: Enum) -> None:
         self.enum = enum
 
-    def reverse(self) -> "DropEnumOp":
-        """Return what undoes it."""
-        return DropEnumOp(self.enum)
-
     def to_diff_tuple(self) -> tuple[Any, ...]:
         """Say what it does, as Alembic's own operations do."""
         return ("add_enum", self.enum)

@@ -40,13 +40,12 @@ async def migration_lock(connection: AsyncConnection, seconds: float) -> AsyncGe
 
     await _poll(alone_in_process, deadline, seconds)
     try:
-        if connection.dialect.name == "postgresql":
-            async with _advisory_lock(connection, deadline, seconds):
-                yield
-        elif connection.dialect.name == "sqlite":
-            async with _prepared_sqlite(connection, seconds):
-                yield
-        else:
+        is_sqlite = connection.dialect.name == "sqlite"
+        async with (
+            _prepared_sqlite(connection, seconds)
+            if is_sqlite
+            else _advisory_lock(connection, deadline, seconds)
+        ):
             yield
     finally:
         _alembic_op.release()
