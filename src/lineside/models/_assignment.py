@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from sqlmodel import SQLModel
 
 from lineside.models._exceptions import ForbiddenAttributesError, UnknownAttributeError
+from lineside.models._schemas import Output
 
 _NAMES: Final = "__lineside_names__"
 _Values = TypeVar("_Values", bound=Mapping[str, Any])
@@ -57,7 +58,7 @@ def assigned(
 
 def _given(model: type[SQLModel], attributes: Mapping[str, Any] | BaseModel) -> dict[str, Any]:
     if isinstance(attributes, BaseModel):
-        if not is_table(type(attributes)):
+        if not isinstance(attributes, Output) and not is_table(type(attributes)):
             # The fields that a schema declares are what its author permits; what it merely let pass is not.
             declared = attributes.model_fields_set & type(attributes).model_fields.keys()
             return {name: getattr(attributes, name) for name in declared}
