@@ -61,7 +61,7 @@ from lineside.models._callbacks import (
 from lineside.models._database import DEFAULT_URL, Database
 from lineside.models._declarations import validate, validates, validates_with
 from lineside.models._declared import belongs_to, has_many, has_one
-from lineside.models._deferred import after_all_transactions_commit, after_rollback_of_transaction
+from lineside.models._deferred import after_all_transactions_commit
 from lineside.models._enums import EnumField
 from lineside.models._errors import Errors
 from lineside.models._exceptions import (
@@ -139,7 +139,6 @@ __all__ = [
     "after_destroy",
     "after_destroy_commit",
     "after_rollback",
-    "after_rollback_of_transaction",
     "after_save",
     "after_save_commit",
     "after_update",

@@ -79,6 +79,11 @@ def without_await(session: AnySession, what: str) -> Session:
     return session.sync_session
 
 
+def sync_side(session: AnySession) -> Session:
+    """Return the ORM's session, on which an ``AsyncSession`` stands."""
+    return session.sync_session if isinstance(session, AsyncSession) else session
+
+
 async def run(work: Callable[[Session], _Result], session: AnySession | None, what: str) -> _Result:
     """Run work that is written for a sync session on the named or the ambient one.
 

@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session, SessionTransaction
 from sqlmodel import Session as SQLModelSession
 from sqlmodel.ext.asyncio.session import AsyncSession as SQLModelAsyncSession
 
-from lineside.models._ambient import AnySession, current_session, run, use_session
+from lineside.models._ambient import AnySession, current_session, run, sync_side, use_session
 from lineside.models._exceptions import NoSessionError, SerializationFailure
+from lineside.models._run_effects import Effect
+from lineside.models._unit import Unit
 
 if TYPE_CHECKING:
     from lineside.models._database import Database
@@ -65,6 +67,24 @@ class Transaction:
         if self._entered is None:
             raise NoSessionError("transaction.sync_session outside of its block")
         return sync_side(self._entered)
+
+    def after_commit(self, effect: Effect) -> None:
+        """Run something when this level and all around it are committed (as Rails' ``after_commit``).
+
+        Args:
+            effect: A function without arguments, sync or async; see `after_all_transactions_commit`.
+        """
+        session = self.sync_session
+        Unit.of(session).effects.after_commit(session, effect)
+
+    def after_rollback(self, effect: Effect) -> None:
+        """Run something if this level, or one around it, is rolled back.
+
+        Args:
+            effect: A function without arguments, sync or async.
+        """
+        session = self.sync_session
+        Unit.of(session).effects.after_rollback(session, effect)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -128,11 +148,6 @@ def transaction(session: AnySession | None = None) -> Transaction:
         NoSessionError: When it is entered, and there is no session.
     """
     return Transaction(session)
-
-
-def sync_side(session: AnySession) -> Session:
-    """Return the ORM's session, on which an ``AsyncSession`` stands."""
-    return session.sync_session if isinstance(session, AsyncSession) else session
 
 
 def ambient_session_of(database: "Database") -> AnySession | None:
