@@ -3,7 +3,7 @@
 As Prosopite does, this compares what runs: one SELECT again and again with other values, in one transaction
 and from one place, which is a line of the user's code and the lines that led to it. So lazy loading,
 ``find`` in a loop and raw SQL are found alike. What a save or a flush asks is no such loop: writing N
-records takes N statements. Neither are the parts of one eager load.
+records takes N statements. Neither are the parts of one eager load, and ``in_batches``.
 """
 
 import logging
@@ -37,11 +37,14 @@ _MODES: Final[dict[str, NPlusOneMode]] = {"development": "warn", "test": "raise"
 # Two are often meant, as for the accounts of a transfer; three from one line are a loop.
 _THRESHOLD: Final = 3
 _PLACES: Final = 1_000
-_SAVING: Final = (str(Path(__file__).with_name("_unit.py")), unitofwork.__file__)
+_EXEMPT: Final = (
+    *(str(Path(__file__).with_name(name)) for name in ("_unit.py", "_batches.py")),
+    unitofwork.__file__,
+)
 _LIBRARIES: Final = tuple(
-    f"{Path(folder)}{os.sep}"
+    f"{folder}{os.sep}"
     for folder in (
-        *(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")),
+        *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
         Path(__file__).parents[1],
     )
 )
@@ -143,7 +146,7 @@ def _place() -> Place:
     lines: list[tuple[str, int]] = []
     for frame in _frames():
         code = frame.f_code
-        if code.co_filename in _SAVING:
+        if code.co_filename in _EXEMPT:
             return ()
         if code.co_filename == strategies.__file__ and code.co_name.startswith("_load_via_"):
             return ()  # one of the parts in which `selectinload` asks for many keys

@@ -9,6 +9,7 @@ from sqlmodel.main import SQLModelConfig
 from lineside.models import _persistence
 from lineside.models._ambient import AnySession
 from lineside.models._assignment import assigned, check_names
+from lineside.models._associations import Associating
 from lineside.models._bulk import Bulk
 from lineside.models._copies import Copying
 from lineside.models._counting import Counting
@@ -16,6 +17,7 @@ from lineside.models._errors import Errors, errors_of
 from lineside.models._events import listen
 from lineside.models._finders import Finding
 from lineside.models._json import Documents
+from lineside.models._lazy import guard
 from lineside.models._locking import Locking
 from lineside.models._querying import Querying
 from lineside.models._record_schemas import Schemas
@@ -25,7 +27,7 @@ from lineside.models._sync_record import SyncDoor
 from lineside.models._tokens import Tokens
 
 
-class Record(Schemas, Querying, Finding, Bulk, Locking, Counting, Tokens, Copying, Documents):
+class Record(Schemas, Querying, Finding, Bulk, Locking, Counting, Tokens, Copying, Documents, Associating):
     """A table's row with ActiveRecord's behaviour; give it columns of your own.
 
     For tables that exist already. `Model` adds a key and timestamps. Everything SQLModel does stays as it
@@ -269,3 +271,4 @@ class Record(Schemas, Querying, Finding, Bulk, Locking, Counting, Tokens, Copyin
 
 
 listen(Record)
+guard(Record)

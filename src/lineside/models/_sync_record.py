@@ -7,7 +7,9 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from lineside.models import _persistence
+from lineside.models._associations import SyncAssociating
 from lineside.models._bulk import SyncBulk
+from lineside.models._counter_cache import reset_counters
 from lineside.models._counting import SyncCounting
 from lineside.models._finders import SyncFinding
 from lineside.models._locking import SyncLocking
@@ -51,8 +53,12 @@ class SyncModel(SyncFinding[RecordT], SyncBulk[RecordT]):
         record.sync.save(session=session)
         return record
 
+    def reset_counters(self, key: Any, *associations: str, session: Session | None = None) -> None:
+        """Count the records of associations anew; see `Associating.reset_counters`."""
+        reset_counters(self._session(session, "reset_counters"), self.model, key, *associations)
 
-class SyncRecord(SyncLocking[RecordT], SyncCounting[RecordT], SyncTokens[RecordT]):
+
+class SyncRecord(SyncAssociating[RecordT], SyncLocking[RecordT], SyncCounting[RecordT], SyncTokens[RecordT]):
     """What a record can do on a sync ``Session``: its own, the named one, or the ambient one."""
 
     __slots__ = ()
