@@ -44,8 +44,7 @@ class Effects:
         """Remember that a row was written in the innermost transaction."""
         written = self._frame(session).written
         entry = written.setdefault(id(record), _Written(record, []))
-        if action not in entry.actions:
-            entry.actions.append(action)
+        entry.actions = _followed(entry.actions, [action])
 
     def after_commit(self, session: Session, effect: Effect) -> None:
         """Run something when the innermost transaction and all around it are committed."""
@@ -86,7 +85,7 @@ class Effects:
         frame = self._frames.setdefault(outer, _Frame())
         for key, entry in inner.written.items():
             known = frame.written.setdefault(key, _Written(entry.record, []))
-            known.actions.extend(action for action in entry.actions if action not in known.actions)
+            known.actions = _followed(known.actions, entry.actions)
         frame.effects.extend(inner.effects)
         frame.undo.extend(inner.undo)
 
@@ -138,9 +137,14 @@ def _restore(entry: _Written) -> None:
 
 def _net(actions: list[str]) -> list[str]:
     """Return what a reader of the database sees happen; created and destroyed is nothing."""
-    if "destroy" in actions:
+    if actions[-1] == "destroy":
         return [] if "create" in actions else ["destroy"]
-    return ["create"] if "create" in actions else actions
+    return ["create"] if "create" in actions else actions[-1:]
+
+
+def _followed(actions: list[str], by: list[str]) -> list[str]:
+    """Return each action once, in the order in which they came last: a hidden row may have been restored."""
+    return [*(action for action in actions if action not in by), *by]
 
 
 def _bound(step: Step, record: Any, actions: list[str]) -> Effect:

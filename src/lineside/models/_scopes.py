@@ -61,9 +61,16 @@ def scope_named(model: type, name: str) -> Callable[..., Any]:
     return found[name].function
 
 
-def apply_default_scopes(query: _BuilderT) -> _BuilderT:
-    """Add the default scopes of a query's class, once."""
+def apply_default_scopes(query: _BuilderT, *, without: Callable[..., Any] | None = None) -> _BuilderT:
+    """Add the default scopes of a query's class, once.
+
+    Args:
+        query: The query.
+        without: The function of a scope to leave out.
+    """
     for function in _default_scopes(query.model):
+        if function is without:
+            continue
         begun = function(type(query)(query.model).unscoped())
         ordering = query.ordering
         query = begun.merge(query)
