@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from alembic.autogenerate import RevisionContext
-from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
 from alembic.operations import ops
 from alembic.runtime.environment import EnvironmentContext
@@ -19,6 +18,7 @@ from lineside.models._migrations._describe import described
 from lineside.models._migrations._enums import handle_enums
 from lineside.models._migrations._errors import PendingMigrationError
 from lineside.models._migrations._naming import name_constraints
+from lineside.models._migrations._render import render_item
 from lineside.models._migrations._scripts import statuses
 from lineside.models._migrations._status import GeneratedMigration
 
@@ -110,7 +110,7 @@ def _compare(
             render_as_batch=True,
             compare_type=True,
             compare_server_default=_compare_default,
-            render_item=_render_item,
+            render_item=render_item,
             process_revision_directives=_process,
         )
         environment.run_migrations()
@@ -135,14 +135,6 @@ def _compare_default(
 ) -> bool | None:
     """Know the empty text of SQLite for the same; of all others Alembic knows more."""
     return False if in_model == "" and (in_database or "").strip("()") == "''" else None
-
-
-def _render_item(kind: str, item: Any, context: AutogenContext) -> Literal[False]:
-    """Import the modules of columns' types, which Alembic writes down and does not import."""
-    module = type(item).__module__
-    if kind == "type" and not module.startswith("sqlalchemy."):
-        context.imports.add(f"import {module}")
-    return False
 
 
 def _write(context: RevisionContext) -> Path:
