@@ -53,6 +53,7 @@ from lineside.controllers._signature import injections, type_arguments
 from lineside.exceptions import ConfigurationError, RecordNotFound
 from lineside.models._record import Record
 from lineside.models._schemas import input_schema, key_annotation, output_schema, patch_schema
+from lineside.models._secret_fields import looks_secret
 from lineside.models.fastapi import SessionDep
 
 __all__ = ["Page", "ResourceController"]
@@ -124,9 +125,10 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT, Pa
 
     @action(responses=_DENIED)
     async def new(self) -> dict[str, Any]:
-        """Give the values that a new record begins with, for a form."""
+        """Give the values that a new record begins with, for a form; that of a secret is not shown."""
         self.ability.authorize_any("create", self.model)
-        return {name: getattr(self.build({}), name, None) for name in self._inputs()}
+        fresh = self.build({})
+        return {name: getattr(fresh, name, None) for name in self._inputs() if not looks_secret(name)}
 
     @action(responses=_DENIED, response_model_exclude_unset=True)
     async def create(self, data: InT) -> OutT:

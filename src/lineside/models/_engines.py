@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from lineside.models import _sqlite
 from lineside.models._deadlines import AsyncPool, Deadlines, Pool, name_errors
 from lineside.models._drivers import async_url, sync_url
+from lineside.models._error_details import hide_details
 
 
 class Engines:
@@ -92,7 +93,7 @@ def make_async_engine(url: URL, deadlines: Deadlines, *, echo: bool, pool_size: 
     """Make the engine for ``await``; nothing is opened yet."""
     options = _options(url, deadlines, echo=echo, pool_size=pool_size)
     engine = create_async_engine(url, poolclass=AsyncPool, connect_args=_arguments(url, deadlines), **options)
-    _prepare(engine.sync_engine, deadlines)
+    _prepare(engine.sync_engine, deadlines, echo=echo)
     return engine
 
 
@@ -109,7 +110,7 @@ def make_sync_engine(url: URL, deadlines: Deadlines, *, echo: bool, pool_size: i
     engine = create_engine(chosen, poolclass=Pool, connect_args=arguments, **options)
     if not is_sqlite:
         _connect_with_psycopg(engine, deadlines)
-    _prepare(engine, deadlines)
+    _prepare(engine, deadlines, echo=echo)
     return engine
 
 
@@ -150,7 +151,9 @@ def _connect_with_psycopg(engine: Engine, deadlines: Deadlines) -> None:
     event.listen(engine, "do_connect", opened)
 
 
-def _prepare(engine: Engine, deadlines: Deadlines) -> None:
+def _prepare(engine: Engine, deadlines: Deadlines, *, echo: bool) -> None:
+    if not echo:
+        hide_details(engine)
     name_errors(engine, deadlines)
     if engine.dialect.name == "sqlite":
         _sqlite.configure(engine, statement_seconds=deadlines.statement_seconds)

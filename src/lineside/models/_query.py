@@ -15,6 +15,7 @@ from lineside.models._explain import explain
 from lineside.models._grouped import GroupedQuery
 from lineside.models._keyset import keyset
 from lineside.models._pages import KeysetPage, Page, page_of
+from lineside.models._secret_fields import without_secrets
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -73,7 +74,7 @@ class Query(Builder[T], Generic[T]):
         """
         found = await self.find_by(*criteria, session=session, **values)
         if found is None:
-            raise RecordNotFound(self.model.__name__, values or "of this query")
+            raise RecordNotFound(self.model.__name__, without_secrets(values) or "of this query")
         return found
 
     @overload

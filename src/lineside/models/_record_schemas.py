@@ -19,9 +19,8 @@ from lineside.models._schemas import (
     relationship_names,
     shown_fields,
 )
-from lineside.models._secret_fields import looks_secret
+from lineside.models._secret_fields import FILTERED, looks_secret
 
-_FILTERED: Final = "[FILTERED]"
 # Derived on first use, which two threads may come to at once.
 _lock: Final = RLock()
 _under_way: Final[list[type]] = []
@@ -146,7 +145,7 @@ class Schemas(SQLModel):
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:  # type: ignore[override]
         # An error or a log line is not the place to read a secret (as Rails' filter_attributes).
         for name, value in super().__repr_args__():
-            yield name, _FILTERED if name is not None and looks_secret(name) else value
+            yield name, FILTERED if name is not None and looks_secret(name) else value
 
 
 def _input_of(model: type[Schemas]) -> type[BaseModel]:

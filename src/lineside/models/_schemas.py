@@ -21,15 +21,23 @@ from lineside.models._secret_fields import looks_secret
 _MAX_INTEGER: Final = 2**63 - 1
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
+def _described_input(schema: dict[str, Any]) -> None:
+    for name, field in schema.get("properties", {}).items():
+        if looks_secret(name):
+            field.pop("default", None)
+            field["writeOnly"] = True
+
+
+def _described_patch(schema: dict[str, Any]) -> None:
+    _described_input(schema)
     for field in schema.get("properties", {}).values():
         field.pop("default", None)
 
 
 # Infinity and NaN are no JSON, and the strings "Infinity" and "NaN" are no way around that.
-_INPUT: Final = ConfigDict(extra="forbid", allow_inf_nan=False)
+_INPUT: Final = ConfigDict(extra="forbid", allow_inf_nan=False, json_schema_extra=_described_input)
 # What is left out of a change stays as it is: that is no default, and null is refused.
-_PATCH: Final = ConfigDict(extra="forbid", allow_inf_nan=False, json_schema_extra=_without_defaults)
+_PATCH: Final = ConfigDict(extra="forbid", allow_inf_nan=False, json_schema_extra=_described_patch)
 _OUTPUT: Final = ConfigDict(from_attributes=True)
 
 

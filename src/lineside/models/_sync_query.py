@@ -15,6 +15,7 @@ from lineside.models._explain import explain
 from lineside.models._grouped import GroupedQuery
 from lineside.models._keyset import keyset
 from lineside.models._pages import KeysetPage, Page, page_of
+from lineside.models._secret_fields import without_secrets
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ class SyncQuery(Builder[T], Generic[T]):
         """See `Query.find_or_raise`."""
         found = self.find_by(*criteria, session=session, **values)
         if found is None:
-            raise RecordNotFound(self.model.__name__, values or "of this query")
+            raise RecordNotFound(self.model.__name__, without_secrets(values) or "of this query")
         return found
 
     def first(self, *, session: Session | None = None) -> T | None:
