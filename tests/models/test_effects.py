@@ -240,6 +240,9 @@ class TestRollback:
         assert not post.is_destroyed
         assert post.is_persisted
         assert happened == ["undid a", "a is back"]
+        post.title = "b"
+        await way.write(post)
+        assert await titles(way.database) == ["b"]
 
     async def test_a_created_record_is_new_again(self, way: Way) -> None:
         """It may be saved once more."""

@@ -8,7 +8,7 @@ first written, when the connection is back in the pool.
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy.orm import Session, SessionTransaction, make_transient
+from sqlalchemy.orm import Session, SessionTransaction, make_transient, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
 from lineside.models._chain import Step, steps
@@ -121,18 +121,21 @@ def _rollback_effects(frame: _Frame) -> list[Effect]:
 
 
 def _restore(entry: _Written) -> None:
-    """Let a record know again whether it has a row."""
-    record, memory = entry.record, state_of(entry.record)
+    """Let a record know again whether it has a row.
+
+    SQLAlchemy's rollback does so; closing a session rolls back as well, and leaves the records as they are.
+    """
+    record, memory, state = entry.record, state_of(entry.record), instance_state(entry.record)
     memory.is_destroyed = False
-    if "create" not in entry.actions:
-        return
-    state = instance_state(record)
-    if state.has_identity and state.session is None:
-        # Closing a session rolls back as well, and SQLAlchemy leaves the records as they are then.
+    if "create" in entry.actions:
+        if state.has_identity:
+            make_transient(record)
+        for name in memory.generated_key:
+            # Another row may have it by now.
+            set_committed_value(record, name, None)
+    elif "destroy" in entry.actions and not state.persistent:
         make_transient(record)
-    for name in memory.generated_key:
-        # Another row may have it by now.
-        set_committed_value(record, name, None)
+        make_transient_to_detached(record)
 
 
 def _net(actions: list[str]) -> list[str]:
