@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, false, or_
 from sqlalchemy.orm import QueryableAttribute, RelationshipProperty
 
 from lineside.models._columns import expression, mapper_of
+from lineside.models._state import instance_state
 from lineside.models._values import Range, contains_any, equals, within
 
 _COLLECTIONS = (list, tuple, set, frozenset)
@@ -66,9 +67,11 @@ def _related(attribute: QueryableAttribute[Any], value: Any) -> ColumnElement[bo
     for record in records:
         if record is not None and not isinstance(record, target):
             raise TypeError(f"{attribute} takes a {target.__name__} or None, not {record!r}")
+        if record is not None and not instance_state(record).has_identity:
+            raise TypeError(f"{attribute} takes saved records; save this {target.__name__} first")
     if attribute.property.uselist:
-        return or_(*(attribute.contains(record) for record in records))
-    return or_(*(attribute == record for record in records))
+        return or_(false(), *(~attribute.any() if r is None else attribute.contains(r) for r in records))
+    return or_(false(), *(attribute == record for record in records))
 
 
 def is_key(model: type, keys: Any) -> ColumnElement[bool]:
