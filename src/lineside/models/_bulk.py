@@ -1,7 +1,7 @@
 """Many rows in one statement: `insert_all` and `upsert_all`, past validations and callbacks."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, UniqueConstraint, insert, inspect
 from sqlalchemy.dialects import postgresql, sqlite
@@ -133,7 +133,8 @@ def upsert_rows(
     unique = _columns(model, unique_by or keys)
     condition = _condition(session, model, unique)
     values, named = prepared(model, rows)
-    taken_over = set(update_only or named - {*(unique_by or ()), *keys, "created_at"})
+    theirs = named - {*(unique_by or ()), *keys, "created_at"}
+    taken_over = theirs if update_only is None else set(update_only)
     if taken_over and "updated_at" in mapper.column_attrs:
         taken_over.add("updated_at")
     statement = _upsert(session, table)
@@ -206,7 +207,7 @@ def _columns(model: type[SQLModel], names: Iterable[str]) -> list[Column[Any]]:
     for name in names:
         if name not in attributes:
             raise UnknownAttributeError(model.__name__, name, known=attributes.keys())
-    return [attributes[name].columns[0] for name in names]
+    return [cast("Column[Any]", attributes[name].columns[0]) for name in names]
 
 
 def _names(given: str | Sequence[str] | None) -> Sequence[str] | None:

@@ -45,4 +45,4 @@ class ULIDModel(Timestamps, Record):
     It says and sorts the same as the key of `UUIDModel`, and reads better in a URL.
     """
 
-    id: str = Field(default_factory=ulid, primary_key=True, sa_type=ULID_TYPE)  # type: ignore[call-overload]
+    id: str = Field(default_factory=ulid, primary_key=True, sa_type=ULID_TYPE)

@@ -5,7 +5,7 @@ cascade. The DELETE becomes an UPDATE when the session is about to flush, after 
 """
 
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
@@ -15,11 +15,15 @@ from lineside.models import _persistence
 from lineside.models._ambient import AnySession
 from lineside.models._query import Query
 from lineside.models._record import Record
-from lineside.models._scopes import apply_default_scopes, default_scope, scope
+from lineside.models._scopes import apply_default_scopes, default_scope
 from lineside.models._state import instance_state, state_of
 from lineside.models._timestamps import now
 
 _REALLY: Final = "lineside_really_destroy"
+
+
+def _without_deleted(query: Query[Any]) -> Query[Any]:
+    return query.where(deleted_at=None)
 
 
 class SoftDelete(Record):
@@ -40,20 +44,17 @@ class SoftDelete(Record):
 
     deleted_at: datetime | None = Field(default=None, index=True)
 
-    @default_scope
-    def without_deleted(query: Query[Any]) -> Query[Any]:  # noqa: N805 - a scope takes a query
-        """Hide what is deleted."""
-        return query.where(deleted_at=None)
+    without_deleted: ClassVar[default_scope[Any, []]] = default_scope(_without_deleted)
 
-    @scope
-    def with_deleted(query: Query[Any]) -> Query[Any]:  # noqa: N805
+    @classmethod
+    def with_deleted(cls) -> Query[Self]:
         """Begin a query that finds deleted records, too; other default scopes stay."""
-        return _all_of(query)
+        return apply_default_scopes(Query(cls), without=_without_deleted).unscoped()
 
-    @scope
-    def only_deleted(query: Query[Any]) -> Query[Any]:  # noqa: N805
-        """Begin a query that finds deleted records only."""
-        return _all_of(query).not_(deleted_at=None)
+    @classmethod
+    def only_deleted(cls) -> Query[Self]:
+        """Begin a query that finds deleted records only; other default scopes stay."""
+        return cls.with_deleted().not_(deleted_at=None)
 
     @property
     def is_deleted(self) -> bool:
@@ -107,10 +108,6 @@ def really_destroy(session: Session, record: SoftDelete) -> None:
         raise
 
 
-def _all_of(query: Query[Any]) -> Query[Any]:
-    return apply_default_scopes(query, without=_HIDES).unscoped()
-
-
 def _keep_rows(session: Session, _context: object, _objects: object) -> None:
     for record in [record for record in session.deleted if isinstance(record, SoftDelete)]:
         if instance_state(record).info.pop(_REALLY, False):
@@ -139,5 +136,4 @@ def _listen(_mapper: object, _owner: object) -> None:
         event.listen(Session, "do_orm_execute", _hide_in_associations)
 
 
-_HIDES: Final = vars(SoftDelete)["without_deleted"].function
 event.listen(SoftDelete, "instrument_class", _listen, propagate=True)

@@ -15,6 +15,10 @@ class Node(MutableBase):
     _owner: Callable[[], object | None]
     _name: str | None  # of the attribute, when the owner is a record
 
+    def put(self, owner: object, name: str | None) -> None:
+        """Give this part its place."""
+        self._owner, self._name = ref(owner), name
+
     def belongs_to(self, owner: object) -> bool:
         """Tell whether this part is in its place there."""
         return self._owner() is owner
@@ -46,16 +50,17 @@ def tracked(value: Any, owner: object, name: str | None = None) -> Any:
     """
     if isinstance(value, Node) and value.belongs_to(owner):
         return value
-    part: TrackedDict | TrackedList
     if isinstance(value, dict):
-        part = TrackedDict()
-    elif isinstance(value, list):
-        part = TrackedList()
-    else:
-        return value
-    part._owner, part._name = ref(owner), name
-    part._fill(value)
-    return part
+        document = TrackedDict()
+        document.put(owner, name)
+        document.fill(value)
+        return document
+    if isinstance(value, list):
+        array = TrackedList()
+        array.put(owner, name)
+        array.fill(value)
+        return array
+    return value
 
 
 def plain(value: Any) -> Any:
@@ -96,7 +101,8 @@ class TrackedDict(Node, dict[Any, Any]):
     pop = _announced(dict.pop)
     popitem = _announced(dict.popitem)
 
-    def _fill(self, values: Mapping[Any, Any]) -> None:
+    def fill(self, values: Mapping[Any, Any]) -> None:
+        """Take in items without a word to the owner."""
         for key, value in values.items():
             super().__setitem__(key, tracked(value, self))
 
@@ -113,9 +119,9 @@ class TrackedDict(Node, dict[Any, Any]):
     def update(self, *arguments: Any, **values: Any) -> None:
         """Do what `dict.update` does."""
         self.changing()
-        self._fill(dict(*arguments, **values))
+        self.fill(dict(*arguments, **values))
 
-    def __ior__(self, other: Any) -> Self:  # type: ignore[override,misc]
+    def __ior__(self, other: Any) -> Self:  # type: ignore[misc]
         self.update(other)
         return self
 
@@ -130,10 +136,11 @@ class TrackedList(Node, list[Any]):
     reverse = _announced(list.reverse)
     sort = _announced(list.sort)
 
-    def _fill(self, values: Iterable[Any]) -> None:
+    def fill(self, values: Iterable[Any]) -> None:
+        """Take in items without a word to the owner."""
         super().extend(tracked(value, self) for value in values)
 
-    def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:  # type: ignore[override]
+    def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
         self.changing()
         if isinstance(index, slice):
             super().__setitem__(index, [tracked(part, self) for part in value])
@@ -148,14 +155,14 @@ class TrackedList(Node, list[Any]):
     def extend(self, values: Iterable[Any], /) -> None:
         """Do what `list.extend` does."""
         self.changing()
-        self._fill(list(values))
+        self.fill(list(values))
 
     def insert(self, index: SupportsIndex, value: Any, /) -> None:
         """Do what `list.insert` does."""
         self.changing()
         super().insert(index, tracked(value, self))
 
-    def __iadd__(self, values: Iterable[Any]) -> Self:  # type: ignore[override,misc]
+    def __iadd__(self, values: Iterable[Any]) -> Self:  # type: ignore[misc]
         self.extend(values)
         return self
 
