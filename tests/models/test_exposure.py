@@ -211,6 +211,16 @@ def test_a_planted_secret_never_leaves(
     assert PLANTED not in "".join(server.written)
 
 
+def test_an_error_of_the_database_still_says_what_it_is(server: Tracebacks) -> None:
+    """Without the values: which constraint of which table is all that a log needs."""
+    with TestClient(server, raise_server_exceptions=False) as client:
+        client.post("/refused-by-the-database")
+    written = "".join(server.written)
+    assert "small" in written
+    assert "INSERT INTO vault" in written
+    assert "failed>" not in written
+
+
 def test_a_record_shows_no_secret_of_itself() -> None:
     """As Rails filters what `inspect` says; the attribute itself is readable."""
     record = vault(name="First")

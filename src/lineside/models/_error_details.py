@@ -22,10 +22,12 @@ def hide_details(engine: Engine) -> None:
 
 def _hide(context: ExceptionContext) -> None:
     original: Any = context.original_exception
-    for error in (context.sqlalchemy_exception, original, getattr(original, "__cause__", None)):
-        if error is not None:
-            error.args = tuple(_cut(each) for each in error.args)
-        if getattr(error, "detail", None) is not None:
+    errors: list[Any] = [context.sqlalchemy_exception, original, original.__cause__]
+    for error in errors:
+        if error is None:
+            continue
+        error.args = tuple(_cut(each) for each in error.args)
+        if isinstance(getattr(error, "detail", None), str):
             error.detail = None  # asyncpg adds it to the text when it is asked for it
 
 
