@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import registry
 from sqlmodel import select
 
-from lineside.exceptions import RecordInvalid
+from lineside.exceptions import LinesideError, RecordInvalid
 from lineside.models import Database
 from lineside.models._enums import EnumField
 from lineside.models._model import Model
@@ -99,3 +99,21 @@ async def test_expressions_take_members_and_their_values(database: Database) -> 
         for wanted in (Status.ON_AIR, "on-air"):
             found = await session.exec(select(Post).where(Post.status == wanted))
             assert len(found.all()) == 1
+
+
+@pytest.mark.parametrize("wanted", [Status.ON_AIR, "on-air"])
+@pytest.mark.parametrize("column", ["status", "kept"])
+async def test_queries_take_members_and_their_values(database: Database, column: str, wanted: object) -> None:
+    async with database.session():
+        post = await Post.create(**{column: Status.ON_AIR})
+        await Post.create()
+        assert await Post.where(**{column: wanted}).ids() == [post.id]
+        assert await Post.where(**{column: [wanted]}).ids() == [post.id]
+        assert await Post.where(**{column: wanted}).update_all(**{column: "draft"}) == 1
+        assert await Post.where(**{column: "draft"}).count() == 2
+
+
+async def test_a_query_for_no_member_is_refused(database: Database) -> None:
+    async with database.session():
+        with pytest.raises(LinesideError, match="status"):
+            await Post.where(status="gone").all()

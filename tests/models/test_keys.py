@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, select
 
+from lineside.exceptions import RecordNotFound
 from lineside.models import Database, _keys
 from lineside.models._keys import GrowingNumbers, ulid, uuid7
 from lineside.models._model import ULIDModel, UUIDModel
@@ -138,3 +139,26 @@ async def test_a_key_joins_a_foreign_key_of_plain_text(database: Database) -> No
         await Stop.create(parcel_id=parcel.id)
         found = await session.exec(select(Stop).join(Parcel, Parcel.id == Stop.parcel_id))  # type: ignore[arg-type]
         assert len(found.all()) == 1
+
+
+@pytest.mark.parametrize("model", [Invoice, Parcel])
+@pytest.mark.parametrize(
+    "key", ["not-a-uuid", "", "x" * 1_000, "a\x00b", "\ud800", 7, 10**30, None, 1.5, b"x"]
+)
+async def test_a_key_that_cannot_be_is_not_found(
+    database: Database, model: type[Invoice | Parcel], key: object
+) -> None:
+    async with database.session():
+        with pytest.raises(RecordNotFound):
+            await model.find(key)
+        # The session is still good: the database never saw it.
+        assert await model.count() == 0
+
+
+async def test_a_key_is_found_as_text(database: Database) -> None:
+    async with database.session():
+        invoice, parcel = await Invoice.create(), await Parcel.create()
+        assert await Invoice.find(str(invoice.id)) is invoice
+        assert await Parcel.find(parcel.id) is parcel
+        assert await Invoice.where(id=[str(invoice.id)]).ids() == [invoice.id]
+        assert await Invoice.first() is await Invoice.last() is invoice

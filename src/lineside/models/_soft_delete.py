@@ -5,7 +5,7 @@ cascade. The DELETE becomes an UPDATE when the session is about to flush, after 
 """
 
 from datetime import datetime
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, TypeVar, overload
 
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
@@ -17,9 +17,57 @@ from lineside.models._query import Query
 from lineside.models._record import Record
 from lineside.models._scopes import apply_default_scopes, default_scope
 from lineside.models._state import instance_state, state_of
+from lineside.models._sync_record import SyncModel, SyncRecord
 from lineside.models._timestamps import now
 
 _REALLY: Final = "lineside_really_destroy"
+
+
+SoftT = TypeVar("SoftT", bound="SoftDelete")
+
+
+class SyncSoftModel(SyncModel[SoftT]):
+    """The queries of a class with deleted records, and what makes records."""
+
+    __slots__ = ()
+
+    def with_deleted(self) -> Self:
+        """Find deleted records, too; see `SoftDelete.with_deleted`."""
+        return apply_default_scopes(self, without=_without_deleted).unscoped()
+
+    def only_deleted(self) -> Self:
+        """Find deleted records only; see `SoftDelete.only_deleted`."""
+        return self.with_deleted().not_(deleted_at=None)
+
+
+class SyncSoftRecord(SyncRecord[SoftT]):
+    """What a record that is hidden instead of deleted can do on a sync ``Session``."""
+
+    __slots__ = ()
+
+    def restore(self, *, session: Session | None = None) -> SoftT:
+        """Show the row again; see `SoftDelete.restore`."""
+        restore(self._session(session, "restore"), self._record)
+        return self._record
+
+    def really_destroy(self, *, session: Session | None = None) -> SoftT:
+        """Delete the row for good; see `SoftDelete.really_destroy`."""
+        really_destroy(self._session(session, "really_destroy"), self._record)
+        return self._record
+
+
+class SyncSoftDoor:
+    """The descriptor behind ``Post.sync`` and ``post.sync`` of such a class."""
+
+    @overload
+    def __get__(self, record: None, owner: type[SoftT]) -> SyncSoftModel[SoftT]: ...
+    @overload
+    def __get__(self, record: SoftT, owner: type[SoftT]) -> SyncSoftRecord[SoftT]: ...
+    def __get__(
+        self, record: SoftT | None, owner: type[SoftT]
+    ) -> SyncSoftModel[SoftT] | SyncSoftRecord[SoftT]:
+        """Return the sync side of a class or of a record."""
+        return SyncSoftModel(owner) if record is None else SyncSoftRecord(record)
 
 
 def _without_deleted(query: Query[Any]) -> Query[Any]:
@@ -41,6 +89,8 @@ class SoftDelete(Record):
         Index("live_slugs", "slug", unique=True,
               sqlite_where=text("deleted_at IS NULL"), postgresql_where=text("deleted_at IS NULL"))
     """
+
+    sync: ClassVar[SyncSoftDoor] = SyncSoftDoor()  # pyright: ignore[reportIncompatibleVariableOverride]
 
     deleted_at: datetime | None = Field(default=None, index=True)
 
