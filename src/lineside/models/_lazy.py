@@ -10,6 +10,7 @@ import re
 from types import FrameType
 from typing import Any, Final
 
+from pydantic import SerializationInfo
 from sqlalchemy import event
 from sqlalchemy.exc import InvalidRequestError, MissingGreenlet
 from sqlalchemy.ext.asyncio import async_session
@@ -42,6 +43,24 @@ class _GuardedAttribute(InstrumentedAttribute[Any]):  # pyright: ignore[reportIn
         loaded = instance.__dict__
         key = self.key
         return loaded[key] if key in loaded else _load(self, instance)
+
+
+def require_loaded(record: Any, info: SerializationInfo[Any]) -> None:
+    """Load the fields that a dump is about, or say that they are not loaded.
+
+    Pydantic reads what is there, and would leave the rest out of an answer without a word.
+
+    Args:
+        record: The record that is dumped.
+        info: What is asked for; the fields that it leaves out may be missing.
+
+    Raises:
+        StrictLoadingViolationError: A field is not loaded, and cannot be loaded here.
+    """
+    included, excluded = info.include, info.exclude or ()
+    for name in type(record).model_fields:
+        if name not in record.__dict__ and (included is None or name in included) and name not in excluded:
+            getattr(record, name)
 
 
 def _guard_attribute(_owner: type, _key: str, attribute: Any) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import inspect
 from sqlmodel import SQLModel
 
 from lineside.exceptions import ConfigurationError
+from lineside.models._lazy import require_loaded
 from lineside.models._schemas import (
     input_schema,
     named,
@@ -61,6 +62,7 @@ class _SchemaDoor:
 
 
 def _exposed(record: Any, dump: Callable[[Any], Any], info: Any) -> Any:
+    require_loaded(record, info)
     dumped = dump(record)
     if info.mode != "json" or not isinstance(dumped, dict):
         return dumped
