@@ -201,8 +201,8 @@ _SETTINGS: Final = {
 }
 
 
-@settings(max_examples=150, **_SETTINGS)
-@given(program=st.lists(STEPS, max_size=25))
+@settings(max_examples=300, **_SETTINGS)
+@given(program=st.lists(STEPS, min_size=10, max_size=40))
 async def test_effects_are_what_was_committed(database: Database, program: list[Any]) -> None:
     """After every commit and rollback, read on a second connection."""
     note(f"{program}")
