@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel
-from sqlmodel.main import SQLModelConfig
 
 from lineside.models import _persistence
 from lineside.models._ambient import AnySession
@@ -23,7 +22,7 @@ from lineside.models._querying import Querying
 from lineside.models._record_schemas import Schemas
 from lineside.models._scopes import scope
 from lineside.models._state import Changes, changes_of, instance_state, state_of
-from lineside.models._sync_record import SyncDoor
+from lineside.models._sync_record import SyncDoor, SyncModel, SyncRecord
 from lineside.models._tokens import Tokens
 
 
@@ -35,7 +34,9 @@ class Record(Schemas, Querying, Finding, Bulk, Locking, Counting, Tokens, Copyin
     """
 
     # A scope is no field, though it stands in the class without an annotation.
-    model_config = SQLModelConfig(ignored_types=(scope,))
+    model_config = {"ignored_types": (scope,)}
+
+    __lineside_sync__: ClassVar[tuple[type, type]] = (SyncModel, SyncRecord)
 
     sync: ClassVar[SyncDoor] = SyncDoor()
     """The same without ``await``, on a sync ``Session``: ``Post.sync.find(1)``, ``post.sync.save()``."""

@@ -5,7 +5,7 @@ cascade. The DELETE becomes an UPDATE when the session is about to flush, after 
 """
 
 from datetime import datetime
-from typing import Any, ClassVar, Final, Self, TypeVar, overload
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
@@ -56,20 +56,6 @@ class SyncSoftRecord(SyncRecord[SoftT]):
         return self._record
 
 
-class SyncSoftDoor:
-    """The descriptor behind ``Post.sync`` and ``post.sync`` of such a class."""
-
-    @overload
-    def __get__(self, record: None, owner: type[SoftT]) -> SyncSoftModel[SoftT]: ...
-    @overload
-    def __get__(self, record: SoftT, owner: type[SoftT]) -> SyncSoftRecord[SoftT]: ...
-    def __get__(
-        self, record: SoftT | None, owner: type[SoftT]
-    ) -> SyncSoftModel[SoftT] | SyncSoftRecord[SoftT]:
-        """Return the sync side of a class or of a record."""
-        return SyncSoftModel(owner) if record is None else SyncSoftRecord(record)
-
-
 def _without_deleted(query: Query[Any]) -> Query[Any]:
     return query.where(deleted_at=None)
 
@@ -90,7 +76,7 @@ class SoftDelete(Record):
               sqlite_where=text("deleted_at IS NULL"), postgresql_where=text("deleted_at IS NULL"))
     """
 
-    sync: ClassVar[SyncSoftDoor] = SyncSoftDoor()  # pyright: ignore[reportIncompatibleVariableOverride]
+    __lineside_sync__ = (SyncSoftModel, SyncSoftRecord)
 
     deleted_at: datetime | None = Field(default=None, index=True)
 

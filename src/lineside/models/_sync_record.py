@@ -17,6 +17,7 @@ from lineside.models._tokens import SyncTokens
 
 if TYPE_CHECKING:
     from lineside.models._record import Record
+    from lineside.models._soft_delete import SoftT, SyncSoftModel, SyncSoftRecord
 
 RecordT = TypeVar("RecordT", bound="Record")
 
@@ -25,14 +26,17 @@ class SyncDoor:
     """The descriptor behind ``Post.sync`` and ``post.sync``."""
 
     @overload
+    def __get__(self, record: None, owner: "type[SoftT]") -> "SyncSoftModel[SoftT]": ...
+    @overload
+    def __get__(self, record: "SoftT", owner: "type[SoftT]") -> "SyncSoftRecord[SoftT]": ...
+    @overload
     def __get__(self, record: None, owner: type[RecordT]) -> "SyncModel[RecordT]": ...
     @overload
     def __get__(self, record: RecordT, owner: type[RecordT]) -> "SyncRecord[RecordT]": ...
-    def __get__(
-        self, record: RecordT | None, owner: type[RecordT]
-    ) -> "SyncModel[RecordT] | SyncRecord[RecordT]":
+    def __get__(self, record: Any, owner: Any) -> Any:
         """Return the sync side of a class or of a record."""
-        return SyncModel(owner) if record is None else SyncRecord(record)
+        of_class, of_record = owner.__lineside_sync__
+        return of_class(owner) if record is None else of_record(record)
 
 
 class SyncModel(SyncFinding[RecordT], SyncBulk[RecordT]):

@@ -1,0 +1,61 @@
+"""What type checkers say of the features of records; read by mypy and pyright, never run."""
+
+from typing import Any, assert_type
+from uuid import UUID
+
+from lineside.models._json import JSONField
+from lineside.models._model import Model, ULIDModel, UUIDModel
+from lineside.models._query import Query
+from lineside.models._soft_delete import SoftDelete, SyncSoftModel, SyncSoftRecord
+from lineside.models._tokens import has_secure_token
+
+
+@has_secure_token("token")
+class Post(SoftDelete, Model, table=True):
+    title: str = ""
+    views: int = 0
+    meta: dict[str, Any] = JSONField(default_factory=dict)
+    token: str
+
+
+class Invoice(UUIDModel, table=True):
+    number: int
+
+
+class Parcel(ULIDModel, table=True):
+    number: int
+
+
+async def finders() -> None:
+    assert_type(await Post.find_or_create_by(title="a", create_with={"views": 1}), Post)
+    assert_type(await Post.create_or_find_by(title="a"), Post)
+    assert_type(await Post.find_or_initialize_by(title="a"), Post)
+    assert_type(Post.sync.find_or_create_by(title="a"), Post)
+
+
+async def bulk() -> None:
+    assert_type(await Post.insert_all([{"title": "a"}], on_duplicate="skip"), int)
+    assert_type(await Post.upsert_all([{"title": "a"}], unique_by=("title",)), int)
+    await Post.insert_all([], on_duplicate="ignore")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+async def records(post: Post, invoice: Invoice, parcel: Parcel) -> None:
+    assert_type(await post.increment("views"), Post)
+    assert_type(await post.toggle("title"), Post)
+    assert_type(await post.regenerate_token("token"), Post)
+    assert_type(post.dup(), Post)
+    assert_type(invoice.id, UUID)
+    assert_type(parcel.id, str)
+    async with post.with_lock() as locked:
+        assert_type(locked, Post)
+
+
+async def soft_deletion(post: Post) -> None:
+    assert_type(Post.with_deleted(), Query[Post])
+    assert_type(Post.only_deleted().where(title="a"), Query[Post])
+    assert_type(await post.restore(), Post)
+    assert_type(await post.really_destroy(), Post)
+    assert_type(post.is_deleted, bool)
+    assert_type(Post.sync, SyncSoftModel[Post])
+    assert_type(post.sync, SyncSoftRecord[Post])
+    assert_type(post.sync.restore(), Post)
