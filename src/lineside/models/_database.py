@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session as OrmSession
 from sqlmodel import Session, SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from lineside.models._ambient import AnySession, current_sync_session, run, use_session
+from lineside.models._ambient import AnySession, current_sync_session, run, sync_side, use_session
 from lineside.models._deadlines import Deadlines
 from lineside.models._drivers import IsolationLevel
 from lineside.models._engines import Engines
+from lineside.models._n_plus_one import NPlusOneMode
 from lineside.models._raw import AnyRow, count_rows, fetch_rows
 from lineside.models._roles import Role, transaction_options
 from lineside.models._sqlite import SQLiteBegin
@@ -22,7 +23,6 @@ from lineside.models._transactions import (
     ambient_session_of,
     run_sync_transaction,
     run_transaction,
-    sync_side,
 )
 
 DEFAULT_URL: Final = "sqlite:///app.sqlite3"
@@ -43,9 +43,12 @@ class Database:
         checkout_timeout_seconds: How long to wait for a connection when all are in use.
         command_timeout_seconds: How long one statement, COMMIT included, may take. Then it is cancelled,
             and its connection closed, which a silent server may draw out by two seconds.
+        n_plus_one: What to do when one query runs again for each record of a list: ``"warn"``,
+            ``"raise"`` or ``"off"``. Default: by ``LINESIDE_ENV``: development warns, test raises, all
+            others do nothing.
 
     Raises:
-        ConfigurationError: The URL cannot be read, or its scheme is unknown.
+        ConfigurationError: The URL cannot be read, its scheme is unknown, or ``n_plus_one`` is.
         MissingDependencyError: The driver is not installed.
     """
 
@@ -59,12 +62,14 @@ class Database:
         connect_timeout_seconds: float = 5.0,
         checkout_timeout_seconds: float = 5.0,
         command_timeout_seconds: float = 30.0,
+        n_plus_one: NPlusOneMode | None = None,
     ) -> None:
         deadlines = Deadlines(connect_timeout_seconds, checkout_timeout_seconds, command_timeout_seconds)
-        self._writing = Engines(url, deadlines, echo=echo, pool_size=pool_size)
+        options: dict[str, Any] = {"echo": echo, "pool_size": pool_size, "n_plus_one": n_plus_one}
+        self._writing = Engines(url, deadlines, **options)
         self._reading = self._writing
         if replica_url is not None:
-            self._reading = Engines(replica_url, deadlines, echo=echo, pool_size=pool_size)
+            self._reading = Engines(replica_url, deadlines, **options)
 
     def __repr__(self) -> str:
         return f"Database({self._writing!r})"

@@ -12,6 +12,7 @@ from lineside.models import _sqlite
 from lineside.models._deadlines import AsyncPool, Deadlines, Pool, name_errors
 from lineside.models._drivers import async_url, sync_url
 from lineside.models._error_details import hide_details
+from lineside.models._n_plus_one import NPlusOneMode, checked_mode, watch_for_n_plus_one
 
 
 class Engines:
@@ -22,18 +23,28 @@ class Engines:
         deadlines: Of all calls.
         echo: Log every statement with its values.
         pool_size: How many connections each pool keeps open.
+        n_plus_one: What to do about N+1 queries.
 
     Raises:
-        ConfigurationError: The URL cannot be read, or its scheme is unknown.
+        ConfigurationError: The URL cannot be read, its scheme is unknown, or ``n_plus_one`` is.
         MissingDependencyError: The driver for ``await`` is not installed.
     """
 
-    def __init__(self, url: str, deadlines: Deadlines, *, echo: bool, pool_size: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        deadlines: Deadlines,
+        *,
+        echo: bool,
+        pool_size: int,
+        n_plus_one: NPlusOneMode | None = None,
+    ) -> None:
         self.url = given = async_url(url)
         self.backend = given.get_backend_name()
         self._in_memory = self.backend == "sqlite" and given.database in (None, "", ":memory:")
         self._url = _sqlite.memory_url(given) if self._in_memory else given
         self._deadlines = deadlines
+        self._n_plus_one = checked_mode(n_plus_one)
         self._options: dict[str, Any] = {"echo": echo, "pool_size": pool_size}
         self._async_engine: AsyncEngine | None = None
         self._sync_engine: Engine | None = None
@@ -50,6 +61,7 @@ class Engines:
             if self._async_engine is None:
                 self._keep_memory()
                 self._async_engine = make_async_engine(self._url, self._deadlines, **self._options)
+                watch_for_n_plus_one(self._async_engine, self._n_plus_one)
             self._variants[()] = engine = self._async_engine
             # A variant shares the pool; SQLAlchemy adds listeners to each, so each is made once.
             self._variants[key] = engine.execution_options(**options) if options else engine
@@ -64,6 +76,7 @@ class Engines:
         if self._sync_engine is None:
             self._keep_memory()
             self._sync_engine = make_sync_engine(self._url, self._deadlines, **self._options)
+            watch_for_n_plus_one(self._sync_engine, self._n_plus_one)
         return self._sync_engine.execution_options(**options) if options else self._sync_engine
 
     def own(self, engine: Engine) -> bool:

@@ -71,6 +71,20 @@ def default_mode() -> NPlusOneMode:
     return _MODES.get(os.environ.get("LINESIDE_ENV", ""), "off")
 
 
+def checked_mode(mode: NPlusOneMode | None) -> NPlusOneMode:
+    """Return a mode, or that of the environment.
+
+    Raises:
+        ConfigurationError: The mode is unknown.
+    """
+    chosen = default_mode() if mode is None else mode
+    if chosen not in get_args(NPlusOneMode):
+        raise ConfigurationError(
+            f"unknown n_plus_one={chosen!r}; it is one of {', '.join(get_args(NPlusOneMode))}"
+        )
+    return chosen
+
+
 def watch_for_n_plus_one(
     engine: Engine | AsyncEngine, mode: NPlusOneMode | None = None, *, threshold: int = _THRESHOLD
 ) -> None:
@@ -88,11 +102,7 @@ def watch_for_n_plus_one(
     Raises:
         ConfigurationError: The mode is unknown.
     """
-    chosen = default_mode() if mode is None else mode
-    if chosen not in get_args(NPlusOneMode):
-        raise ConfigurationError(
-            f"unknown n_plus_one={chosen!r}; it is one of {', '.join(get_args(NPlusOneMode))}"
-        )
+    chosen = checked_mode(mode)
     if chosen != "off":
         sync_engine = engine.sync_engine if isinstance(engine, AsyncEngine) else engine
         event.listen(sync_engine, "before_cursor_execute", _Watch(threshold, raises=chosen == "raise"))
