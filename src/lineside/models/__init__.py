@@ -62,8 +62,9 @@ from lineside.models._database import DEFAULT_URL, Database
 from lineside.models._declarations import validate, validates, validates_with
 from lineside.models._declared import belongs_to, has_many, has_one
 from lineside.models._deferred import after_all_transactions_commit
+from lineside.models._drivers import IsolationLevel
 from lineside.models._enums import EnumField
-from lineside.models._errors import Errors
+from lineside.models._errors import Error, Errors
 from lineside.models._exceptions import (
     ConnectionNotEstablished,
     DeleteRestrictionError,
@@ -80,40 +81,60 @@ from lineside.models._exceptions import (
 from lineside.models._grouped import GroupedQuery
 from lineside.models._json import JSONField
 from lineside.models._keyset import InvalidCursorError
+from lineside.models._migrations._convention import NAMING_CONVENTION
 from lineside.models._model import Model, Timestamps, ULIDModel, UUIDModel
-from lineside.models._n_plus_one import NPlusOneWarning, allow_n_plus_one
-from lineside.models._normalizes import normalizes
+from lineside.models._n_plus_one import (
+    NPlusOneMode,
+    NPlusOneWarning,
+    allow_n_plus_one,
+    default_mode,
+    watch_for_n_plus_one,
+)
+from lineside.models._normalizes import normalize_value_for, normalizes
 from lineside.models._pages import KeysetPage, KeysetParams, Page, PageParams
 from lineside.models._query import Query
-from lineside.models._raw import PreparedStatementInvalid
+from lineside.models._raw import AnyRow, PreparedStatementInvalid
 from lineside.models._record import Record
+from lineside.models._roles import Role
+from lineside.models._rules import SupportsValidate
 from lineside.models._scopes import default_scope, scope
 from lineside.models._sort_by import SortBy
+from lineside.models._sqlite import SQLiteBegin
 from lineside.models._sync_query import SyncQuery
 from lineside.models._tokens import has_secure_token
 from lineside.models._transactions import Transaction, transaction
+from lineside.models._unique_validator import UniquenessOptions
+from lineside.models._validators import ComparisonOptions, LengthOptions, NumericalityOptions
 from lineside.models._values import InvalidValueError, Range
 
 __all__ = [
     "DEFAULT_URL",
+    "NAMING_CONVENTION",
+    "AnyRow",
     "AnySession",
     "Builder",
+    "ComparisonOptions",
     "ConnectionNotEstablished",
     "Database",
     "DeleteRestrictionError",
     "EnumField",
+    "Error",
     "Errors",
     "ForbiddenAttributesError",
     "GroupedQuery",
     "InvalidCursorError",
     "InvalidValueError",
+    "IsolationLevel",
     "JSONField",
     "KeysetPage",
     "KeysetParams",
+    "LengthOptions",
     "Model",
+    "NPlusOneMode",
     "NPlusOneQueriesError",
     "NPlusOneWarning",
     "NoSessionError",
+    "NumericalityOptions",
     "Page",
     "PageParams",
     "PreparedStatementInvalid",
@@ -121,16 +142,20 @@ __all__ = [
     "Range",
     "ReadOnlyError",
     "Record",
+    "Role",
+    "SQLiteBegin",
     "SerializationFailure",
     "SortBy",
     "StaleObjectError",
     "StatementTimeout",
     "StrictLoadingViolationError",
+    "SupportsValidate",
     "SyncQuery",
     "Timestamps",
     "Transaction",
     "ULIDModel",
     "UUIDModel",
+    "UniquenessOptions",
     "UnknownAttributeError",
     "after_all_transactions_commit",
     "after_commit",
@@ -156,10 +181,12 @@ __all__ = [
     "before_validation",
     "belongs_to",
     "current_session",
+    "default_mode",
     "default_scope",
     "has_many",
     "has_one",
     "has_secure_token",
+    "normalize_value_for",
     "normalizes",
     "scope",
     "transaction",
@@ -167,4 +194,5 @@ __all__ = [
     "validate",
     "validates",
     "validates_with",
+    "watch_for_n_plus_one",
 ]

@@ -66,9 +66,14 @@ def allow_n_plus_one() -> Generator[None]:
         _is_allowed.reset(token)
 
 
-def default_mode() -> NPlusOneMode:
-    """Return what ``LINESIDE_ENV`` asks for: development warns, test raises, all others do nothing."""
-    return _MODES.get(os.environ.get("LINESIDE_ENV", ""), "off")
+def default_mode(environment: str | None = None) -> NPlusOneMode:
+    """Return what an environment asks for: development warns, test raises, all others do nothing.
+
+    Args:
+        environment: Its name. Default: the variable ``LINESIDE_ENV``.
+    """
+    name = os.environ.get("LINESIDE_ENV", "") if environment is None else environment
+    return _MODES.get(name, "off")
 
 
 def checked_mode(mode: NPlusOneMode | None) -> NPlusOneMode:
