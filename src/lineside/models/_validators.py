@@ -21,7 +21,7 @@ Operand = Any
 
 # Written as a call, because "is" is a keyword.
 LengthOptions = TypedDict("LengthOptions", {"minimum": int, "maximum": int, "is": int}, total=False)
-"""What ``length=`` takes; numbers of characters, or of items."""
+LengthOptions.__doc__ = "What ``length=`` takes; numbers of characters, or of items."
 
 
 class ComparisonOptions(TypedDict, total=False):
