@@ -13,6 +13,7 @@ from lineside.exceptions import RecordNotFound
 from lineside.models import Database
 from lineside.models._ambient import use_session
 from lineside.models._callbacks import after_commit, after_destroy, before_destroy
+from lineside.models._declared import belongs_to
 from lineside.models._exceptions import StaleObjectError
 from lineside.models._model import Model
 from lineside.models._query import Query
@@ -47,6 +48,7 @@ class Post(SoftDelete, Base, table=True):
     slug: str | None = None
     blog_id: int | None = Field(default=None, foreign_key="blog.id")
     lock_version: int = 0
+    comments_count: int = 0
     blog: Blog | None = Relationship(back_populates="posts")
     comments: list["Comment"] = Relationship(
         back_populates="post", sa_relationship_kwargs={"cascade": "all, delete-orphan"}
@@ -66,6 +68,7 @@ class Post(SoftDelete, Base, table=True):
         self.log.append("after_commit")
 
 
+@belongs_to("post", counter_cache="comments_count")
 class Comment(SoftDelete, Base, table=True):
     body: str = ""
     is_spam: bool = False
@@ -228,6 +231,28 @@ async def test_really_destroy_deletes_the_row(database: Database) -> None:
         await second.destroy()
         await second.really_destroy()
     assert await count(database) == 0
+
+
+async def test_a_counter_counts_what_is_there(database: Database) -> None:
+    async def counted() -> int:
+        async with database.session():
+            return (await Post.find(post.id)).comments_count
+
+    post = await make(database)
+    async with database.session():
+        comment = await Comment.create(post_id=post.id)
+        await Comment.create(post_id=post.id)
+        await comment.destroy()
+    assert await counted() == 1
+    async with database.session():
+        await comment.restore()
+        await comment.restore()
+    assert await counted() == 2
+    async with database.session():
+        await comment.destroy()
+        await comment.really_destroy()
+    assert await counted() == 1
+    assert await count(database, "comment") == 1
 
 
 async def test_a_callback_that_refuses_keeps_it(database: Database) -> None:

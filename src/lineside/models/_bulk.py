@@ -112,11 +112,10 @@ class SyncBulk(SyncQuery[RecordT]):
 
 def insert_rows(session: Session, model: type[SQLModel], rows: Rows, on_duplicate: OnDuplicate) -> int:
     """See `Bulk.insert_all`."""
-    table = _table(model)
     values, _ = prepared(model, rows)
     if on_duplicate == "raise":
-        return _execute(session, model, insert(table), values, count=len(values))
-    return _execute(session, model, _upsert(session, table).on_conflict_do_nothing(), values)
+        return _execute(session, model, insert(_table(model)), values, count=len(values))
+    return _execute(session, model, _upsert(session, model).on_conflict_do_nothing(), values)
 
 
 def upsert_rows(
@@ -137,7 +136,7 @@ def upsert_rows(
     taken_over = theirs if update_only is None else set(update_only)
     if taken_over and "updated_at" in mapper.column_attrs:
         taken_over.add("updated_at")
-    statement = _upsert(session, table)
+    statement = _upsert(session, model)
     changes = {column: statement.excluded[column.name] for column in _columns(model, sorted(taken_over))}
     if changes:
         changes |= {table.columns[name]: value for name, value in next_version(mapper).items()}
@@ -167,8 +166,9 @@ def _execute(
     return len(session.execute(written, parameters, bind_arguments=bind).all())
 
 
-def _upsert(session: Session, table: Table) -> Any:
-    dialect = session.get_bind().dialect.name
+def _upsert(session: Session, model: type[SQLModel]) -> Any:
+    table = _table(model)
+    dialect = session.get_bind(inspect(model)).dialect.name
     if dialect == "postgresql":
         return postgresql.insert(table)
     if dialect == "sqlite":
@@ -196,7 +196,7 @@ def _condition(session: Session, model: type[SQLModel], columns: list[Column[Any
     indexes: list[Index] = [index for index in table.indexes if index.unique]
     for index in indexes:
         if set(index.columns) == set(columns):
-            return index.dialect_options[session.get_bind().dialect.name]["where"]
+            return index.dialect_options[session.get_bind(inspect(model)).dialect.name]["where"]
     known = sorted(", ".join(c.key for c in item.columns) for item in (*full, *indexes))
     wanted = ", ".join(column.key for column in columns)
     raise ConfigurationError(f"{model.__name__} has no unique index of {wanted}; it has {' | '.join(known)}")

@@ -13,12 +13,14 @@ from sqlmodel import Field, col
 
 from lineside.models import _persistence
 from lineside.models._ambient import AnySession
+from lineside.models._counter_cache import update_owners
 from lineside.models._query import Query
 from lineside.models._record import Record
 from lineside.models._scopes import apply_default_scopes, default_scope
 from lineside.models._state import instance_state, state_of
 from lineside.models._sync_record import SyncModel, SyncRecord
 from lineside.models._timestamps import now
+from lineside.models._unit import Flight, Unit
 
 _REALLY: Final = "lineside_really_destroy"
 
@@ -127,9 +129,12 @@ class SoftDelete(Record):
 
 def restore(session: Session, record: SoftDelete) -> None:
     """See `SoftDelete.restore`."""
+    if not record.is_deleted:
+        return
     state_of(record).is_destroyed = False
     record.deleted_at = None
     _persistence.save(session, record)
+    update_owners(session, [Flight(record, "create")])  # for who counts, it is there anew
 
 
 def really_destroy(session: Session, record: SoftDelete) -> None:
@@ -146,6 +151,8 @@ def really_destroy(session: Session, record: SoftDelete) -> None:
 
 def _keep_rows(session: Session, _context: object, _objects: object) -> None:
     for record in [record for record in session.deleted if isinstance(record, SoftDelete)]:
+        if record.is_deleted:
+            Unit.of(session).flights[id(record)].owners = None  # they have counted it when it was hidden
         if instance_state(record).info.pop(_REALLY, False):
             continue
         session.add(record)  # it is to be deleted no longer
