@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -20,9 +21,12 @@ from lineside.models._json import JSONField
 from lineside.models._model import Model, UUIDModel
 from lineside.models._normalizes import normalizes
 from lineside.models._record import Record
-from tests.models.test_enums import Status
 
 pytestmark = pytest.mark.anyio
+
+
+class Status(StrEnum):
+    DRAFT = "draft"
 
 
 class Base(Record, registry=registry()):
