@@ -1,13 +1,20 @@
-"""The ambient session while callbacks run: the one that writes the record."""
+"""Where callbacks run: in the session that writes their record, and asking as often as they need."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from sqlalchemy.ext.asyncio import async_session
 from sqlalchemy.orm import Session
 
 from lineside.models._ambient import use_session
+from lineside.models._n_plus_one import allow_n_plus_one
 
 
-def calling_as(session: Session) -> AbstractContextManager[None]:
-    """Make a session the ambient one for callbacks: the ``AsyncSession`` around it, if there is one."""
-    return use_session(async_session(session) or session)
+@contextmanager
+def calling_as(session: Session) -> Generator[None]:
+    """Make a session the ambient one for callbacks: the ``AsyncSession`` around it, if there is one.
+
+    Saving N records takes N statements: the queries of their validations and callbacks are no N+1.
+    """
+    with use_session(async_session(session) or session), allow_n_plus_one():
+        yield

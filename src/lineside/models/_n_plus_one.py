@@ -37,10 +37,7 @@ _MODES: Final[dict[str, NPlusOneMode]] = {"development": "warn", "test": "raise"
 # Two are often meant, as for the accounts of a transfer; three from one line are a loop.
 _THRESHOLD: Final = 3
 _PLACES: Final = 1_000
-_EXEMPT: Final = (
-    *(str(Path(__file__).with_name(name)) for name in ("_unit.py", "_batches.py")),
-    unitofwork.__file__,
-)
+_EXEMPT: Final = (unitofwork.__file__, str(Path(__file__).with_name("_batches.py")))
 _LIBRARIES: Final = tuple(
     f"{folder}{os.sep}"
     for folder in (
