@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session, aliased, object_session, with_parent
 from lineside.models import _persistence
 from lineside.models._ambient import AnySession, current_sync_session, run
 from lineside.models._assignment import assigned, check_names
-from lineside.models._builder import Builder, State, keys_of
-from lineside.models._columns import relationship_named
+from lineside.models._builder import Builder
+from lineside.models._columns import keys_of, relationship_named
 from lineside.models._counter_cache import reset_counters
 from lineside.models._query import Query
+from lineside.models._query_state import State
 from lineside.models._running import RecordT, Running, SyncRunning
 from lineside.models._state import instance_state
 from lineside.models._sync_query import SyncQuery

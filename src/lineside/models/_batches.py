@@ -2,10 +2,10 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import tuple_
 from sqlalchemy.orm import Session
 
 from lineside.models._builder import Builder
+from lineside.models._statements import one_of
 from lineside.models._terminals import every
 
 
@@ -33,8 +33,8 @@ def start_of_batches(query: Builder[Any], size: int) -> Place:
     """
     if size < 1:
         raise ValueError(f"a batch has at least one record, not {size}")
-    state = query.state
-    if state.ordering or state.offset is not None:
+    state = query.scoped().state
+    if query.ordering or state.offset is not None:
         raise ValueError("batches go by primary key: leave order() and offset() out")
     by_key = query.reorder(*(key.asc() for key in query.key_columns()))
     return Place(by_key, size, None, state.limit)
@@ -46,7 +46,7 @@ def next_batch(session: Session, place: Place) -> tuple[list[Any], Place | None]
     keys = place.query.key_columns()
     query = place.query.limit(size)
     if place.after is not None:
-        query = query.where(tuple_(*keys) > place.after if len(keys) > 1 else keys[0] > place.after[0])
+        query = query.where(one_of(keys) > (place.after if len(keys) > 1 else place.after[0]))
     found = every(session, query)
     left = None if place.left is None else place.left - len(found)
     if len(found) < size or left == 0:

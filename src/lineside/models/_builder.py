@@ -1,60 +1,21 @@
 """What a query is before it runs: conditions, order, joins; every change gives a new one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, NamedTuple, Self, TypeVar
+from dataclasses import replace
+from typing import Any, Generic, Self, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, true
-from sqlalchemy.orm import QueryableAttribute, aliased, joinedload, load_only, selectinload
-from sqlmodel import select
+from sqlalchemy import ColumnElement, Select, and_, not_, or_
+from sqlalchemy.orm import QueryableAttribute, joinedload, selectinload
 
-from lineside.models._columns import (
-    column_named,
-    expression,
-    is_relationship,
-    mapper_of,
-    relationship_named,
-)
+from lineside.models import _statements as statements
+from lineside.models._columns import column_named, expression, is_relationship, keys_of, relationship_named
 from lineside.models._conditions import condition, criterion
-from lineside.models._reversal import reverse
+from lineside.models._ordering import in_order, reverse, sorted_by
+from lineside.models._paths import entity_of, joined, loading
+from lineside.models._query_state import BLANK, Lock, State, merged, row_count, said_by
 from lineside.models._scopes import apply_default_scopes, scope_named
 
 T = TypeVar("T")
-_MAX_ROWS: Final = 2**63 - 1
-
-
-class Join(NamedTuple):
-    """One step of a join."""
-
-    attribute: QueryableAttribute[Any]
-    entity: Any
-    is_outer: bool
-
-
-class Lock(NamedTuple):
-    """What ``lock()`` asks for."""
-
-    nowait: bool
-    skip_locked: bool
-    read: bool
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Everything a query says, in tuples."""
-
-    criteria: tuple[ColumnElement[bool], ...] = ()
-    ordering: tuple[ColumnElement[Any], ...] = ()
-    limit: int | None = None
-    offset: int | None = None
-    columns: tuple[QueryableAttribute[Any], ...] = ()
-    is_distinct: bool = False
-    joins: tuple[tuple[str, Join], ...] = ()
-    loads: tuple[Any, ...] = ()
-    is_none: bool = False
-    is_scoped: bool = True
-    has_doubles: bool = False
-    lock: Lock | None = None
 
 
 class Builder(Generic[T]):
@@ -138,11 +99,11 @@ class Builder(Generic[T]):
 
     def limit(self, count: int | None) -> Self:
         """Find at most so many; None: all."""
-        return self._with(limit=_row_count("limit", count))
+        return self._with(limit=row_count("limit", count))
 
     def offset(self, count: int | None) -> Self:
         """Leave out the first so many."""
-        return self._with(offset=_row_count("offset", count))
+        return self._with(offset=row_count("offset", count))
 
     def select(self, *columns: str | Any) -> Self:
         """Load only these columns; reading another one is an error and no further query."""
@@ -160,11 +121,11 @@ class Builder(Generic[T]):
             associations: Relationships, ``"author"`` or ``"comments.user"`` or ``Post.author``. A record
                 comes once for each row that matches; `distinct` makes it one.
         """
-        return self._joined(associations, is_outer=False)
+        return self._with(joins=joined(self.model, self._state, associations, is_outer=False))
 
     def left_joins(self, *associations: Any) -> Self:
         """Join associations and keep records that have none (Rails' ``left_outer_joins``)."""
-        return self._joined(associations, is_outer=True)
+        return self._with(joins=joined(self.model, self._state, associations, is_outer=True))
 
     def includes(self, *associations: Any) -> Self:
         """Load associations along, one query each, whatever the number of records.
@@ -172,15 +133,16 @@ class Builder(Generic[T]):
         Args:
             associations: Relationships: ``"author"``, ``"comments.user"`` or ``Post.author``.
         """
-        return self._loading(associations, selectinload)
+        return self._with(loads=(*self._state.loads, *loading(self.model, associations, selectinload)))
 
     def preload(self, *associations: Any) -> Self:
         """Load associations along with queries of their own; the same as `includes`."""
-        return self._loading(associations, selectinload)
+        return self._with(loads=(*self._state.loads, *loading(self.model, associations, selectinload)))
 
     def eager_load(self, *associations: Any) -> Self:
         """Load associations along in the same query, by a LEFT JOIN."""
-        return self._loading(associations, joinedload)._with(has_doubles=True)
+        loads = loading(self.model, associations, joinedload)
+        return self._with(loads=(*self._state.loads, *loads), has_doubles=True)
 
     def none(self) -> Self:
         """Find nothing, without asking the database."""
@@ -203,11 +165,8 @@ class Builder(Generic[T]):
 
     def merge(self, other: "Builder[T]") -> Self:
         """Add what another query of the same class says: conditions, joins and order; its limit wins."""
-        if other.model is not self.model:
-            raise TypeError(
-                f"a query for {self.model.__name__} cannot be merged with one for {other.model.__name__}"
-            )
-        return self._with_all_of(self._state, other._state)
+        self._check_model(other)
+        return self._with(**_changes(merged(self._state, other._state)))
 
     def lock(self, *, nowait: bool = False, skip_locked: bool = False, read: bool = False) -> Self:
         """Hold the rows until the end of the transaction (``SELECT ... FOR UPDATE``).
@@ -227,34 +186,7 @@ class Builder(Generic[T]):
 
     def statement(self) -> Select[Any]:
         """Return SQLAlchemy's statement, for what this class has no word for."""
-        state = self.scoped()._state
-        statement: Any = select(self.model)
-        statement = self.narrowed(statement, state)
-        if state.columns:
-            statement = statement.options(load_only(*state.columns, raiseload=True))
-        if state.loads:
-            statement = statement.options(*state.loads)
-        if state.is_distinct:
-            statement = statement.distinct()
-        if state.ordering:
-            statement = statement.order_by(*state.ordering)
-        if state.limit is not None:
-            statement = statement.limit(state.limit)
-        if state.offset is not None:
-            statement = statement.offset(state.offset)
-        if state.lock is not None:
-            lock = state.lock
-            statement = statement.with_for_update(
-                nowait=lock.nowait, skip_locked=lock.skip_locked, read=lock.read, of=self.model
-            )
-        return statement
-
-    def narrowed(self, statement: Any, state: State) -> Any:
-        """Add the joins and conditions to a statement."""
-        for _, join in state.joins:
-            statement = statement.join(join.attribute.of_type(join.entity), isouter=join.is_outer)
-        criteria = (*state.criteria, false()) if state.is_none else state.criteria
-        return statement.where(*criteria) if criteria else statement
+        return statements.records(self.model, self.scoped().state)
 
     @property
     def state(self) -> State:
@@ -269,9 +201,13 @@ class Builder(Generic[T]):
     def as_subquery(self) -> Select[Any]:
         """Return the keys that the query finds, for an IN; of one selected column its values instead."""
         state = self.scoped().state
-        columns = state.columns or keys_of(self.model)
-        statement = self.statement().with_only_columns(*columns)
-        return statement if state.limit is not None or state.offset is not None else statement.order_by(None)
+        if state.columns:
+            return statements.values(self.model, statements.unordered(state), state.columns)
+        return statements.keys(self.model, statements.unordered(state))
+
+    def blank(self) -> Self:
+        """Return a query of the same kind that says nothing, not even its default scope."""
+        return self._with(**{**BLANK, "is_scoped": False})
 
     def scoped(self) -> Self:
         """Return the query with the default scopes applied, as it will run."""
@@ -285,126 +221,51 @@ class Builder(Generic[T]):
         """Return what is sorted by; without an order, the primary key."""
         return self._state.ordering or tuple(key.asc() for key in keys_of(self.model))
 
+    def expression(self, column: Any, what: str) -> Any:
+        """Return a column by its name, or an expression as it is."""
+        if isinstance(column, str):
+            return column_named(*entity_of(self.model, self._state, column))
+        return expression(column, what)
+
     def _with(self, **changes: Any) -> Self:
         return type(self)(self.model, replace(self._state, **changes))
 
-    def _with_all_of(self, ours: State, theirs: State) -> Self:
-        known = dict(ours.joins)
-        return self._with(
-            criteria=(*ours.criteria, *theirs.criteria),
-            ordering=(*ours.ordering, *theirs.ordering),
-            limit=ours.limit if theirs.limit is None else theirs.limit,
-            offset=ours.offset if theirs.offset is None else theirs.offset,
-            columns=(*ours.columns, *theirs.columns),
-            is_distinct=ours.is_distinct or theirs.is_distinct,
-            joins=(*ours.joins, *((path, join) for path, join in theirs.joins if path not in known)),
-            loads=(*ours.loads, *theirs.loads),
-            is_none=ours.is_none or theirs.is_none,
-            is_scoped=ours.is_scoped and theirs.is_scoped,
-            has_doubles=ours.has_doubles or theirs.has_doubles,
-            lock=theirs.lock or ours.lock,
-        )
-
     def _conditions(self, criteria: Sequence[Any], values: dict[str, Any]) -> list[ColumnElement[bool]]:
-        conditions = [
-            _said_by(part.state) if isinstance(part, Builder) else criterion(part) for part in criteria
-        ]
+        conditions = [self._criterion(part) for part in criteria]
         for name, value in values.items():
-            entity, key = self._entity(name)
+            entity, key = entity_of(self.model, self._state, name)
             attribute = (
                 relationship_named(entity, key) if is_relationship(entity, key) else column_named(entity, key)
             )
             conditions.append(condition(attribute, value))
         return conditions
 
-    def _entity(self, name: object) -> tuple[Any, Any]:
-        """Return the class or alias that a dotted name leads to, and the name's last part."""
-        if not isinstance(name, str) or "." not in name:
-            return self.model, name
-        path, _, key = name.rpartition(".")
-        for known, join in self._state.joins:
-            if known == path:
-                return join.entity, key
-        relationship_named(self.model, path.partition(".")[0])
-        raise TypeError(f'{name!r} needs its association: add .joins("{path}") before it')
+    def _criterion(self, part: Any) -> ColumnElement[bool]:
+        if not isinstance(part, Builder):
+            return criterion(part)
+        self._check_model(part)
+        return said_by(self._state, part.state)
+
+    def _check_model(self, other: "Builder[Any]") -> None:
+        if other.model is not self.model:
+            raise TypeError(
+                f"a query for {self.model.__name__} takes nothing of one for {other.model.__name__}"
+            )
 
     def _column(self, column: Any) -> QueryableAttribute[Any]:
-        if isinstance(column, QueryableAttribute):
-            return column_named(self.model, column.key)
-        return column_named(self.model, column)
+        if not isinstance(column, QueryableAttribute):
+            return column_named(self.model, column)
+        if not issubclass(self.model, column.parent.class_):
+            raise TypeError(f"select() takes columns of {self.model.__name__}, not {column}")
+        return column_named(self.model, column.key)
 
-    def expression(self, column: Any, what: str) -> Any:
-        """Return a column by its name, or an expression as it is."""
-        return column_named(*self._entity(column)) if isinstance(column, str) else expression(column, what)
-
-    def _ordered(self, column: Any) -> ColumnElement[Any]:
+    def _ordered(self, column: Any) -> Any:
         if isinstance(column, str):
             name, is_descending = column.removeprefix("-"), column.startswith("-")
-            return sorted_by(column_named(*self._entity(name)), is_descending=is_descending)
-        found = expression(column, "order()")
-        return sorted_by(found, is_descending=False) if isinstance(found, QueryableAttribute) else found
-
-    def _joined(self, associations: Sequence[Any], *, is_outer: bool) -> Self:
-        joins = dict(self._state.joins)
-        for association in associations:
-            entity, path = self.model, ""
-            for name in _steps(association):
-                path = f"{path}.{name}" if path else name
-                if path not in joins:
-                    attribute = relationship_named(entity, name)
-                    target = attribute.property.mapper.class_
-                    used = {self.model, *(join.entity for join in joins.values())}
-                    joins[path] = Join(attribute, aliased(target) if target in used else target, is_outer)
-                entity = joins[path].entity
-        return self._with(joins=tuple(joins.items()))
-
-    def _loading(self, associations: Sequence[Any], strategy: Any) -> Self:
-        options: list[Any] = []
-        for association in associations:
-            entity: Any = self.model
-            option: Any = None
-            for name in _steps(association):
-                attribute = relationship_named(entity, name)
-                option = (
-                    strategy(attribute) if option is None else getattr(option, strategy.__name__)(attribute)
-                )
-                entity = attribute.property.mapper.class_
-            options.append(option)
-        return self._with(loads=(*self._state.loads, *options))
+            found = column_named(*entity_of(self.model, self._state, name))
+            return sorted_by(found, is_descending=is_descending)
+        return in_order(expression(column, "order()"))
 
 
-def _said_by(state: State) -> ColumnElement[bool]:
-    """Return the conditions of a query as one."""
-    return false() if state.is_none else and_(true(), *state.criteria)
-
-
-def keys_of(model: type) -> tuple[QueryableAttribute[Any], ...]:
-    """Return the attributes of the primary key."""
-    mapper = mapper_of(model)
-    return tuple(getattr(model, mapper.get_property_by_column(key).key) for key in mapper.primary_key)
-
-
-def sorted_by(column: Any, *, is_descending: bool) -> Any:
-    """Sort by a column; NULL counts as the greatest value, which only PostgreSQL does by itself."""
-    is_nullable = getattr(column.expression, "nullable", True)
-    if is_descending:
-        return column.desc().nulls_first() if is_nullable else column.desc()
-    return column.asc().nulls_last() if is_nullable else column.asc()
-
-
-def _steps(association: Any) -> list[str]:
-    if isinstance(association, QueryableAttribute):
-        return [association.key]
-    if not isinstance(association, str):
-        raise TypeError(f"associations are names or attributes such as Post.author, not {association!r}")
-    return association.split(".")
-
-
-def _row_count(what: str, count: Any) -> int | None:
-    if count is None:
-        return None
-    if not isinstance(count, int) or isinstance(count, bool):
-        raise TypeError(f"{what}() takes a whole number, not {count!r}")
-    if not 0 <= count <= _MAX_ROWS:
-        raise ValueError(f"{what}() takes a number from 0 to 2**63 - 1, not {count}")
-    return count
+def _changes(state: State) -> dict[str, Any]:
+    return {name: getattr(state, name) for name in BLANK}

@@ -25,6 +25,12 @@ def mapper_of(entity: Any) -> Mapper[Any]:
     return mapper
 
 
+def keys_of(model: type) -> tuple[QueryableAttribute[Any], ...]:
+    """Return the attributes of the primary key."""
+    mapper = mapper_of(model)
+    return tuple(getattr(model, mapper.get_property_by_column(key).key) for key in mapper.primary_key)
+
+
 def column_named(entity: Any, name: object) -> QueryableAttribute[Any]:
     """Return the mapped column of a name.
 

@@ -1,12 +1,12 @@
 """One condition of a query, from an expression or from a name and a value."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, false, or_
+from sqlalchemy import ColumnElement, and_, false, or_
 from sqlalchemy.orm import QueryableAttribute, RelationshipProperty
 
-from lineside.models._columns import expression, mapper_of
+from lineside.models._columns import expression, keys_of
 from lineside.models._state import instance_state
 from lineside.models._values import Range, contains_any, equals, within
 
@@ -38,8 +38,6 @@ def condition(attribute: QueryableAttribute[Any], value: Any) -> ColumnElement[b
         return attribute.in_(value.as_subquery())
     if isinstance(value, _COLLECTIONS) and not _is_a_value(attribute):
         return contains_any(attribute, cast("Collection[Any]", value))
-    if isinstance(value, ColumnElement | QueryableAttribute):
-        return attribute == expression(value, "where()")
     return equals(attribute, value)
 
 
@@ -74,8 +72,12 @@ def _related(attribute: QueryableAttribute[Any], value: Any) -> ColumnElement[bo
     return or_(false(), *(attribute == record for record in records))
 
 
-def is_key(model: type, keys: Any) -> ColumnElement[bool]:
-    """Compare the primary key with several keys."""
-    (column,) = mapper_of(model).primary_key
-    attribute: QueryableAttribute[Any] = getattr(model, mapper_of(model).get_property_by_column(column).key)
-    return contains_any(attribute, keys)
+def is_key(model: type, keys: Sequence[Any]) -> ColumnElement[bool]:
+    """Compare the primary key with several keys: with tuples, if it has several columns."""
+    columns = keys_of(model)
+    if len(columns) == 1:
+        return contains_any(columns[0], keys)
+    return or_(
+        false(),
+        *(and_(*(equals(column, part) for column, part in zip(columns, key, strict=True))) for key in keys),
+    )

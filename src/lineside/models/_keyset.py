@@ -6,14 +6,14 @@ import hashlib
 from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, UnaryExpression, and_, false, or_
+from sqlalchemy import ColumnElement, and_, false, or_
 from sqlalchemy.orm import QueryableAttribute, Session
-from sqlalchemy.sql import operators
 
 from lineside import strict_json
 from lineside.exceptions import InvalidJSONError, RequestError
-from lineside.models._builder import Builder, sorted_by
+from lineside.models._builder import Builder
 from lineside.models._columns import mapper_of
+from lineside.models._ordering import in_order, sorted_by
 from lineside.models._pages import KeysetPage
 from lineside.models._terminals import every
 from lineside.models._values import InvalidValueError, operand
@@ -55,7 +55,7 @@ def keyset(session: Session, query: Builder[T], after: str | None, limit: int) -
 
 def _keys(query: Builder[Any]) -> list[_Key]:
     """Return the columns of the order, and the primary key behind them, so that no two rows are alike."""
-    if query.state.limit is not None or query.state.offset is not None:
+    if query.scoped().state.is_cut:
         raise ValueError("keyset() has a limit of its own: leave limit() and offset() out")
     keys = [_key(query, part) for part in query.scoped().ordering]
     known = {column.key for column, _ in keys}
@@ -63,18 +63,15 @@ def _keys(query: Builder[Any]) -> list[_Key]:
 
 
 def _key(query: Builder[Any], part: Any) -> _Key:
-    is_descending = False
-    while isinstance(part, UnaryExpression):
-        is_descending = is_descending or part.modifier is operators.desc_op
-        part = part.element
-    name = getattr(part, "key", None)
-    columns = mapper_of(query.model).column_attrs
-    if name not in columns or columns[name].columns[0] is not part:
-        table = mapper_of(query.model).local_table
-        if getattr(part, "table", None) is not table:
-            raise TypeError("keyset() needs an order by columns of the model itself")
-        name = mapper_of(query.model).get_property_by_column(part).key
-    return getattr(query.model, name), is_descending
+    said = in_order(part)
+    for name in mapper_of(query.model).column_attrs.keys():  # noqa: SIM118 - its iterator gives values
+        attribute: QueryableAttribute[Any] = getattr(query.model, name)
+        for is_descending in (False, True):
+            if said.compare(sorted_by(attribute, is_descending=is_descending)):
+                return attribute, is_descending
+    raise TypeError(
+        f"keyset() needs an order by columns of the model itself, with NULL as the greatest, not by {part}"
+    )
 
 
 def _behind(keys: list[_Key], values: list[Any]) -> ColumnElement[bool]:
@@ -90,7 +87,8 @@ def _behind(keys: list[_Key], values: list[Any]) -> ColumnElement[bool]:
 def _later(column: Any, value: Any, *, is_descending: bool) -> ColumnElement[bool]:
     # NULL is the greatest value, as in `sorted_by`.
     if is_descending:
-        return column.is_not(None) if value is None else column < value
+        before: ColumnElement[bool] = column.is_not(None) if value is None else column < value
+        return before
     if value is None:
         return false()
     return or_(column > value, column.is_(None) if column.expression.nullable else false())

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
+from lineside.models._aggregates import count
 from lineside.models._builder import Builder
-from lineside.models._terminals import count, every
+from lineside.models._terminals import every
 
 ItemT = TypeVar("ItemT")
 T = TypeVar("T")
@@ -66,9 +67,10 @@ class KeysetPage(_Items[ItemT], Generic[ItemT]):
 
 def page_of(session: Session, query: Builder[T], page: int, per_page: int) -> Page[T]:
     """Load one page of a query, and count all rows."""
-    limits: Any = PageParams.model_construct(page=page, per_page=per_page)
-    if not 1 <= limits.page <= _MAX_PAGE or per_page < 1:
+    if page < 1 or per_page < 1:
         raise ValueError(f"page and per_page begin at 1, not at {page} and {per_page}")
+    if query.scoped().state.is_cut:
+        raise ValueError("page() has a limit of its own: leave limit() and offset() out")
     total = count(session, query)
     ordered = query.reorder(*query.scoped().ordering_or_key())
     items = every(session, ordered.limit(per_page).offset((page - 1) * per_page))

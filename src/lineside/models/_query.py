@@ -1,26 +1,29 @@
 """`Query`: typed, chainable, run with ``await``."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Generic, TypeVar, overload
 
-from sqlalchemy import ColumnElement, func
-from sqlalchemy.sql.functions import Function
+from sqlalchemy import SQLColumnExpression as Expression
+from sqlalchemy.orm import Session
 
 from lineside.exceptions import RecordNotFound
+from lineside.models import _aggregates as aggregates
 from lineside.models import _terminals as terminals
 from lineside.models._ambient import AnySession, run
-from lineside.models._batches import next_batch, start_of_batches
+from lineside.models._batches import Place, next_batch, start_of_batches
 from lineside.models._builder import Builder
 from lineside.models._explain import explain
 from lineside.models._grouped import GroupedQuery
 from lineside.models._keyset import keyset
 from lineside.models._pages import KeysetPage, Page, page_of
 from lineside.models._secret_fields import without_secrets
+from lineside.models._update_all import delete_all, update_all
 
 T = TypeVar("T")
 A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
+R = TypeVar("R")
 
 
 class Query(Builder[T], Generic[T]):
@@ -110,23 +113,23 @@ class Query(Builder[T], Generic[T]):
 
     async def count(self, column: Any = None, *, session: AnySession | None = None) -> int:
         """Count the rows, or the values of a column that are not NULL."""
-        return await self._run(lambda found: terminals.count(found, self, column), session, "count")
+        return await self._run(lambda found: aggregates.count(found, self, column), session, "count")
 
     async def sum(self, column: Any, *, session: AnySession | None = None) -> Any:
         """Add up a column; of no rows, 0."""
-        return await self._aggregate(func.sum, column, session, "sum") or 0
+        return await self._aggregate("sum", column, session)
 
     async def average(self, column: Any, *, session: AnySession | None = None) -> Any:
         """Return the mean of a column, or None of no rows."""
-        return await self._aggregate(func.avg, column, session, "average")
+        return await self._aggregate("average", column, session)
 
     async def minimum(self, column: Any, *, session: AnySession | None = None) -> Any:
         """Return the least value of a column, or None of no rows."""
-        return await self._aggregate(func.min, column, session, "minimum")
+        return await self._aggregate("minimum", column, session)
 
     async def maximum(self, column: Any, *, session: AnySession | None = None) -> Any:
         """Return the greatest value of a column, or None of no rows."""
-        return await self._aggregate(func.max, column, session, "maximum")
+        return await self._aggregate("maximum", column, session)
 
     async def exists(self, *criteria: Any, session: AnySession | None = None, **values: Any) -> bool:
         """Tell whether there is a record, for which this holds too."""
@@ -134,17 +137,22 @@ class Query(Builder[T], Generic[T]):
         return await self._run(lambda found: terminals.exists(found, narrowed), session, "exists")
 
     @overload
-    async def pluck(self, column: ColumnElement[A], /, *, session: AnySession | None = None) -> list[A]: ...
+    async def pluck(self, column: Expression[A], /, *, session: AnySession | None = None) -> list[A]: ...
     @overload
     async def pluck(
-        self, one: ColumnElement[A], two: ColumnElement[B], /, *, session: AnySession | None = None
+        self,
+        one: Expression[A],
+        two: Expression[B],
+        /,
+        *,
+        session: AnySession | None = None,
     ) -> list[tuple[A, B]]: ...
     @overload
     async def pluck(
         self,
-        one: ColumnElement[A],
-        two: ColumnElement[B],
-        three: ColumnElement[C],
+        one: Expression[A],
+        two: Expression[B],
+        three: Expression[C],
         /,
         *,
         session: AnySession | None = None,
@@ -162,11 +170,11 @@ class Query(Builder[T], Generic[T]):
 
     async def pick(self, *columns: Any, session: AnySession | None = None) -> Any:
         """Load the values of the first row, or None."""
-        return terminals.first_of(await self.limit(1).pluck(*columns, session=session))
+        return await self._run(lambda found: terminals.pick(found, self, columns), session, "pick")
 
     async def ids(self, *, session: AnySession | None = None) -> list[Any]:
-        """Load the primary keys."""
-        return await self.pluck(*self.key_columns(), session=session)
+        """Load the primary keys, tuples if they have several columns."""
+        return await self._run(lambda found: terminals.ids(found, self), session, "ids")
 
     async def page(self, page: int = 1, per_page: int = 20, *, session: AnySession | None = None) -> Page[T]:
         """Load one page, and count all rows.
@@ -197,7 +205,7 @@ class Query(Builder[T], Generic[T]):
         self, of: int = 1000, *, session: AnySession | None = None
     ) -> AsyncIterator[list[T]]:
         """Load all records in lists of at most ``of``, in the order of the primary key."""
-        place = start_of_batches(self, of)
+        place: Place | None = start_of_batches(self, of)
         while place is not None:
             at = place
             found, place = await self._run(lambda s: next_batch(s, at), session, "in_batches")  # noqa: B023
@@ -224,7 +232,7 @@ class Query(Builder[T], Generic[T]):
         Returns:
             The number of rows.
         """
-        return await self._run(lambda s: terminals.update_all(s, self, values), session, "update_all")
+        return await self._run(lambda s: update_all(s, self, values), session, "update_all")
 
     async def delete_all(self, *, session: AnySession | None = None) -> int:
         """Delete all rows in one statement; no callbacks.
@@ -232,20 +240,16 @@ class Query(Builder[T], Generic[T]):
         Returns:
             The number of rows.
         """
-        return await self._run(lambda found: terminals.delete_all(found, self), session, "delete_all")
+        return await self._run(lambda found: delete_all(found, self), session, "delete_all")
 
     async def explain(self, *, session: AnySession | None = None) -> str:
         """Return how the database would run the query."""
         return await self._run(lambda found: explain(found, self), session, "explain")
 
-    async def _aggregate(
-        self, function: type[Function[Any]] | Any, column: Any, session: AnySession | None, what: str
-    ) -> Any:
-        return await self._run(
-            lambda found: terminals.aggregate(found, self, function, column, f"{what}()"), session, what
-        )
+    async def _aggregate(self, kind: aggregates.Kind, column: Any, session: AnySession | None) -> Any:
+        return await self._run(lambda found: aggregates.aggregate(found, self, kind, column), session, kind)
 
-    async def _run(self, work: Any, session: AnySession | None, what: str) -> Any:
+    async def _run(self, work: Callable[[Session], R], session: AnySession | None, what: str) -> R:
         return await run(work, session, f"{self.model.__name__}.{what}()")
 
 

@@ -71,7 +71,7 @@ def apply_default_scopes(query: _BuilderT, *, without: Callable[..., Any] | None
     for function in _default_scopes(query.model):
         if function is without:
             continue
-        begun = function(type(query)(query.model).unscoped())
+        begun = function(query.blank())
         ordering = query.ordering
         query = begun.merge(query)
         if ordering:

@@ -3,21 +3,26 @@
 from collections.abc import Iterator
 from typing import Any, Generic, TypeVar, overload
 
-from sqlalchemy import func
+from sqlalchemy import SQLColumnExpression as Expression
 from sqlalchemy.orm import Session
 
 from lineside.exceptions import RecordNotFound
+from lineside.models import _aggregates as aggregates
 from lineside.models import _terminals as terminals
 from lineside.models._ambient import current_sync_session
-from lineside.models._batches import next_batch, start_of_batches
+from lineside.models._batches import Place, next_batch, start_of_batches
 from lineside.models._builder import Builder
 from lineside.models._explain import explain
-from lineside.models._grouped import GroupedQuery
+from lineside.models._grouped import SyncGroupedQuery
 from lineside.models._keyset import keyset
 from lineside.models._pages import KeysetPage, Page, page_of
 from lineside.models._secret_fields import without_secrets
+from lineside.models._update_all import delete_all, update_all
 
 T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
 
 
 class SyncQuery(Builder[T], Generic[T]):
@@ -47,17 +52,32 @@ class SyncQuery(Builder[T], Generic[T]):
             raise RecordNotFound(self.model.__name__, without_secrets(values) or "of this query")
         return found
 
-    def first(self, *, session: Session | None = None) -> T | None:
+    @overload
+    def first(self, count: None = None, *, session: Session | None = None) -> T | None: ...
+    @overload
+    def first(self, count: int, *, session: Session | None = None) -> list[T]: ...
+    def first(self, count: int | None = None, *, session: Session | None = None) -> Any:
         """See `Query.first`."""
-        return terminals.first_of(terminals.first(self._session(session, "first"), self, 1))
+        found = terminals.first(self._session(session, "first"), self, 1 if count is None else count)
+        return terminals.first_of(found) if count is None else found
 
-    def last(self, *, session: Session | None = None) -> T | None:
+    @overload
+    def last(self, count: None = None, *, session: Session | None = None) -> T | None: ...
+    @overload
+    def last(self, count: int, *, session: Session | None = None) -> list[T]: ...
+    def last(self, count: int | None = None, *, session: Session | None = None) -> Any:
         """See `Query.last`."""
-        return terminals.first_of(terminals.last(self._session(session, "last"), self, 1))
+        found = terminals.last(self._session(session, "last"), self, 1 if count is None else count)
+        return terminals.first_of(found) if count is None else found
 
-    def take(self, *, session: Session | None = None) -> T | None:
+    @overload
+    def take(self, count: None = None, *, session: Session | None = None) -> T | None: ...
+    @overload
+    def take(self, count: int, *, session: Session | None = None) -> list[T]: ...
+    def take(self, count: int | None = None, *, session: Session | None = None) -> Any:
         """See `Query.take`."""
-        return terminals.first_of(terminals.take(self._session(session, "take"), self, 1))
+        found = terminals.take(self._session(session, "take"), self, 1 if count is None else count)
+        return terminals.first_of(found) if count is None else found
 
     def all(self, *, session: Session | None = None) -> list[T]:
         """See `Query.all`."""
@@ -65,39 +85,57 @@ class SyncQuery(Builder[T], Generic[T]):
 
     def count(self, column: Any = None, *, session: Session | None = None) -> int:
         """See `Query.count`."""
-        return terminals.count(self._session(session, "count"), self, column)
+        return aggregates.count(self._session(session, "count"), self, column)
 
     def sum(self, column: Any, *, session: Session | None = None) -> Any:
         """See `Query.sum`."""
-        return self._aggregate(func.sum, column, session, "sum") or 0
+        return self._aggregate("sum", column, session)
 
     def average(self, column: Any, *, session: Session | None = None) -> Any:
         """See `Query.average`."""
-        return self._aggregate(func.avg, column, session, "average")
+        return self._aggregate("average", column, session)
 
     def minimum(self, column: Any, *, session: Session | None = None) -> Any:
         """See `Query.minimum`."""
-        return self._aggregate(func.min, column, session, "minimum")
+        return self._aggregate("minimum", column, session)
 
     def maximum(self, column: Any, *, session: Session | None = None) -> Any:
         """See `Query.maximum`."""
-        return self._aggregate(func.max, column, session, "maximum")
+        return self._aggregate("maximum", column, session)
 
     def exists(self, *criteria: Any, session: Session | None = None, **values: Any) -> bool:
         """See `Query.exists`."""
         return terminals.exists(self._session(session, "exists"), self.where(*criteria, **values))
 
+    @overload
+    def pluck(self, column: Expression[A], /, *, session: Session | None = None) -> list[A]: ...
+    @overload
+    def pluck(
+        self, one: Expression[A], two: Expression[B], /, *, session: Session | None = None
+    ) -> list[tuple[A, B]]: ...
+    @overload
+    def pluck(
+        self,
+        one: Expression[A],
+        two: Expression[B],
+        three: Expression[C],
+        /,
+        *,
+        session: Session | None = None,
+    ) -> list[tuple[A, B, C]]: ...
+    @overload
+    def pluck(self, *columns: Any, session: Session | None = None) -> list[Any]: ...
     def pluck(self, *columns: Any, session: Session | None = None) -> list[Any]:
         """See `Query.pluck`."""
         return terminals.pluck(self._session(session, "pluck"), self, columns)
 
     def pick(self, *columns: Any, session: Session | None = None) -> Any:
         """See `Query.pick`."""
-        return terminals.first_of(self.limit(1).pluck(*columns, session=session))
+        return terminals.pick(self._session(session, "pick"), self, columns)
 
     def ids(self, *, session: Session | None = None) -> list[Any]:
         """See `Query.ids`."""
-        return self.pluck(*self.key_columns(), session=session)
+        return terminals.ids(self._session(session, "ids"), self)
 
     def page(self, page: int = 1, per_page: int = 20, *, session: Session | None = None) -> Page[T]:
         """See `Query.page`."""
@@ -111,7 +149,7 @@ class SyncQuery(Builder[T], Generic[T]):
 
     def in_batches(self, of: int = 1000, *, session: Session | None = None) -> Iterator[list[T]]:
         """See `Query.in_batches`."""
-        place = start_of_batches(self, of)
+        place: Place | None = start_of_batches(self, of)
         while place is not None:
             found, place = next_batch(self._session(session, "in_batches"), place)
             if found:
@@ -125,45 +163,24 @@ class SyncQuery(Builder[T], Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter(self.all())
 
-    def group(self, *columns: Any) -> "SyncGroupedQuery[T]":
+    def group(self, *columns: Any) -> SyncGroupedQuery[T]:
         """See `Query.group`."""
-        return SyncGroupedQuery(GroupedQuery(self, columns))
+        return SyncGroupedQuery(self, columns)
 
     def update_all(self, *, session: Session | None = None, **values: Any) -> int:
         """See `Query.update_all`."""
-        return terminals.update_all(self._session(session, "update_all"), self, values)
+        return update_all(self._session(session, "update_all"), self, values)
 
     def delete_all(self, *, session: Session | None = None) -> int:
         """See `Query.delete_all`."""
-        return terminals.delete_all(self._session(session, "delete_all"), self)
+        return delete_all(self._session(session, "delete_all"), self)
 
     def explain(self, *, session: Session | None = None) -> str:
         """See `Query.explain`."""
         return explain(self._session(session, "explain"), self)
 
-    def _aggregate(self, function: Any, column: Any, session: Session | None, what: str) -> Any:
-        return terminals.aggregate(self._session(session, what), self, function, column, f"{what}()")
+    def _aggregate(self, kind: aggregates.Kind, column: Any, session: Session | None) -> Any:
+        return aggregates.aggregate(self._session(session, kind), self, kind, column)
 
     def _session(self, session: Session | None, what: str) -> Session:
         return session or current_sync_session(f"{self.model.__name__}.sync.{what}()")
-
-
-class SyncGroupedQuery(Generic[T]):
-    """Groups of rows without ``await``; see `GroupedQuery`.
-
-    Args:
-        grouped: The groups.
-    """
-
-    __slots__ = ("_grouped",)
-
-    def __init__(self, grouped: GroupedQuery[T]) -> None:
-        self._grouped = grouped
-
-    def having(self, *criteria: Any) -> "SyncGroupedQuery[T]":
-        """See `GroupedQuery.having`."""
-        return SyncGroupedQuery(self._grouped.having(*criteria))
-
-    def count(self, *, session: Session | None = None) -> dict[Any, int]:
-        """See `GroupedQuery.count`."""
-        return self._grouped.by_group(session or current_sync_session("group().count()"), func.count())

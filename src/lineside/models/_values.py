@@ -10,7 +10,7 @@ from sqlalchemy.orm import QueryableAttribute
 from sqlalchemy.sql import operators
 
 from lineside.exceptions import RequestError
-from lineside.models._columns import mapper_of
+from lineside.models._columns import expression, mapper_of
 from lineside.models._limits import limit_of
 from lineside.models._normalizes import normalize_value_for
 
@@ -69,7 +69,9 @@ def cast_value(model: type, name: str, value: Any) -> Any:
     Raises:
         InvalidValueError: It cannot be of that type.
     """
-    if value is None or isinstance(value, ColumnElement | QueryableAttribute):
+    if isinstance(value, ColumnElement | QueryableAttribute):
+        return expression(value, name)
+    if value is None:
         return value
     known = model.__dict__.get(_ADAPTERS)
     if known is None:
@@ -118,6 +120,8 @@ def operand(attribute: QueryableAttribute[Any], value: Any) -> Any:
     model, name = attribute.parent.class_, attribute.key
     found = cast_value(model, name, value)
     kind = attribute.type
+    if isinstance(found, ColumnElement | QueryableAttribute):
+        return found
     if isinstance(kind, Integer) and isinstance(found, int):
         if not -_MAX_INTEGER - 1 <= found <= _MAX_INTEGER:
             raise InvalidValueError(model.__name__, name, f"{value!r} is past what any column can hold")
@@ -146,9 +150,10 @@ def equals(attribute: QueryableAttribute[Any], value: Any) -> ColumnElement[bool
         return attribute.is_(None)
     cast_value(attribute.parent.class_, attribute.key, value)
     try:
-        return attribute == operand(attribute, value)
+        found: ColumnElement[bool] = attribute == operand(attribute, value)
     except InvalidValueError:
         return _never(attribute)
+    return found
 
 
 def contains_any(attribute: QueryableAttribute[Any], values: Any) -> ColumnElement[bool]:
