@@ -62,6 +62,8 @@ _logger = logging.getLogger("lineside.problems")
 
 _MAX_ERRORS: Final = 1_000
 _MAX_REASON_BYTES: Final = 123
+# What is overloaded or restarting is mostly back soon (RFC 9110 section 10.2.3).
+_RETRY_SECONDS: Final = "1"
 
 # What FastAPI installs by itself: to replace it overrides nothing of the author's.
 _FASTAPI_DEFAULTS: Final = (http_exception_handler, request_validation_exception_handler)
@@ -93,6 +95,8 @@ def _status_of(error: Exception) -> int:
 def _headers_of(error: Exception) -> Mapping[str, str]:
     if isinstance(error, StarletteHTTPException):
         return error.headers or {}
+    if isinstance(error, LinesideError) and error.status_hint == HTTPStatus.SERVICE_UNAVAILABLE:
+        return {"Retry-After": _RETRY_SECONDS}
     # A cache must not show one client's 406 to another.
     return {"Vary": "Accept"} if isinstance(error, NotAcceptableError) else {}
 

@@ -1,16 +1,18 @@
 """What a client may choose of a list: the part, and by an allow-list the conditions and the order."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, create_model
 from sqlalchemy import inspect
-from sqlmodel import select
 
 from lineside.exceptions import ConfigurationError
+from lineside.models import Query as Rows
+from lineside.models import SortBy
 from lineside.models._schemas import filter_annotation
-from lineside.models._sort_by import SortBy
+
+T = TypeVar("T")
 
 _RESERVED: Final = frozenset({"limit", "offset", "sort"})
 
@@ -40,17 +42,11 @@ def page_of(controller: type[Any], model: type[Any]) -> type[Page]:
     return create_model(f"{model.__name__}Page", __base__=base, **definitions)
 
 
-def listing(model: type[Any], page: Page, filters: Sequence[str]) -> Any:
+def listing(model: type[T], page: Page, filters: Sequence[str]) -> Rows[T]:
     """Return the query for a part of a list; the key decides where the order that is asked for does not."""
-    columns: Any = inspect(model).columns
-    conditions = [columns[name] == getattr(page, name) for name in filters if name in page.model_fields_set]
-    order = [_ordered(columns, name) for name in getattr(page, "sort", ())]
-    query: Any = select(model).where(*conditions).order_by(*order, *inspect(model).primary_key)
-    return query.limit(page.limit).offset(page.offset)
-
-
-def _ordered(columns: Any, name: str) -> Any:
-    return columns[name[1:]].desc() if name.startswith("-") else columns[name]
+    conditions = {name: getattr(page, name) for name in filters if name in page.model_fields_set}
+    order = (*getattr(page, "sort", ()), *(key.key for key in inspect(model).primary_key))
+    return Rows(model).where(**conditions).order(*order).limit(page.limit).offset(page.offset)
 
 
 def _check(name: str, model: type[Any], filters: Sequence[str], sorts: Sequence[str]) -> None:

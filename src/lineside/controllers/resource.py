@@ -51,7 +51,8 @@ from lineside.controllers._marks import action, rescue_from
 from lineside.controllers._refused import answering_refused_values, decimals_past_a_double
 from lineside.controllers._signature import injections, type_arguments
 from lineside.exceptions import ConfigurationError, RecordNotFound
-from lineside.models._record import Record
+from lineside.models import Query as Rows
+from lineside.models import Record
 from lineside.models._schemas import input_schema, key_annotation, output_schema, patch_schema
 from lineside.models._secret_fields import looks_secret
 from lineside.models.fastapi import SessionDep
@@ -117,10 +118,10 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT, Pa
     @action(response_model_exclude_unset=True)
     async def index(self, page: Annotated[PageT, Query()]) -> list[OutT]:
         """List what may be read, in the order of the primary key or the one that is asked for."""
-        query = listing(self.model, page, self.filter)
-        readable = query.where(self.ability.accessible_by("read", self.model))
+        asked_for = listing(self.model, page, self.filter)
+        readable = asked_for.where(self.ability.accessible_by("read", self.model))
         with answering_refused_values(RequestValidationError([_UNFIT_QUERY])):
-            rows = (await self.session.exec(readable)).all()
+            rows = await readable.all(session=self.session)
         return [self.shown(record) for record in rows]
 
     @action(responses=_DENIED)
@@ -183,8 +184,8 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT, Pa
         """
         missing = RecordNotFound(self.model.__name__, key)
         with answering_refused_values(missing):
-            record = await self.session.get(self.model, key)
-        if record is None or self.ability.cannot("read", record):
+            record = await Rows(self.model).find(key, session=self.session)
+        if self.ability.cannot("read", record):
             raise missing
         return self.ability.authorize(action_name, record)
 
