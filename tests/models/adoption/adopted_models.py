@@ -5,10 +5,7 @@ from typing import ClassVar
 
 from sqlmodel import Field, Relationship, SQLModel
 
-from lineside.models._callbacks import after_commit, before_save
-from lineside.models._declarations import validates
-from lineside.models._normalizes import normalizes
-from lineside.models._record import Record
+from lineside.models import Record, after_commit, before_save, normalizes, validates
 
 
 class UserBase(SQLModel):
