@@ -189,9 +189,11 @@ class TestAfterAllTransactionsCommit:
         async def effect() -> None:
             happened.append("never")
 
-        with pytest.raises(CallbackError, match="effect of the transaction"), database.sync_session():
+        with database.sync_session() as session:
             Letter.sync.create(text="a")
             after_all_transactions_commit(effect)
+            with pytest.raises(CallbackError, match="effect of the transaction"):
+                session.commit()
         assert happened == ["committed a"]
         assert await letters(database) == ["a"]
 
@@ -201,11 +203,12 @@ class TestAfterAllTransactionsCommit:
         def fail() -> None:
             raise ZeroDivisionError
 
-        with pytest.raises(ZeroDivisionError):
-            async with database.session():
-                await Letter.create(text="a")
-                after_all_transactions_commit(fail)
-                after_all_transactions_commit(later("second"))
+        async with database.session() as session:
+            await Letter.create(text="a")
+            after_all_transactions_commit(fail)
+            after_all_transactions_commit(later("second"))
+            with pytest.raises(ZeroDivisionError):
+                await session.commit()
         assert happened == ["committed a", "second"]
         assert await letters(database) == ["a"]
 

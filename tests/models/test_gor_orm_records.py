@@ -220,10 +220,11 @@ class TestCallbacks:
         async with database.session():
             await Parcel.create(name="a")
         refusing.add(refused)
-        with pytest.raises(RefusedError, match=refused):
-            async with database.session():
-                parcel = await Parcel.find(1)
+        async with database.session():
+            parcel = await Parcel.find(1)
+            with pytest.raises(RefusedError, match=refused):
                 await (parcel.destroy() if "destroy" in refused else parcel.update(name="b"))
+            await parcel.reload()
         assert await read(database, "SELECT name FROM parcel") == [("a",)]
 
 
