@@ -80,6 +80,7 @@ from lineside.models._exceptions import (
 )
 from lineside.models._grouped import GroupedQuery
 from lineside.models._json import JSONField
+from lineside.models._keys import ulid, uuid7
 from lineside.models._keyset import InvalidCursorError
 from lineside.models._migrations._convention import NAMING_CONVENTION
 from lineside.models._model import Model, Timestamps, ULIDModel, UUIDModel
@@ -98,6 +99,7 @@ from lineside.models._record import Record
 from lineside.models._roles import Role
 from lineside.models._rules import SupportsValidate
 from lineside.models._scopes import default_scope, scope
+from lineside.models._soft_delete import SoftDelete
 from lineside.models._sort_by import SortBy
 from lineside.models._sqlite import SQLiteBegin
 from lineside.models._sync_query import SyncQuery
@@ -145,6 +147,7 @@ __all__ = [
     "Role",
     "SQLiteBegin",
     "SerializationFailure",
+    "SoftDelete",
     "SortBy",
     "StaleObjectError",
     "StatementTimeout",
@@ -190,7 +193,9 @@ __all__ = [
     "normalizes",
     "scope",
     "transaction",
+    "ulid",
     "use_session",
+    "uuid7",
     "validate",
     "validates",
     "validates_with",

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import ClassVar
 
+from sqlalchemy.orm.exc import StaleDataError
+
 from lineside.exceptions import ConfigurationError, LinesideError
 
 
@@ -62,8 +64,10 @@ class ForbiddenAttributesError(LinesideError):
         )
 
 
-class StaleObjectError(LinesideError):
+class StaleObjectError(LinesideError, StaleDataError):
     """Somebody else has changed the record since it was loaded (optimistic locking); load it again.
+
+    It is SQLAlchemy's ``StaleDataError``, too: code that catches that one goes on working.
 
     Args:
         model: The name of the model.
