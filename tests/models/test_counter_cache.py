@@ -185,6 +185,25 @@ class TestExactness:
                 await comment.destroy(session=session)
         assert await counts(database) == [1]
 
+    @pytest.mark.filterwarnings("ignore:DELETE statement on table")
+    async def test_when_pairs_of_sessions_destroy_the_same_records_at_once(self, database: Database) -> None:
+        (post,) = await posts(database, "post")
+        async with database.session() as session:
+            session.add_all(Comment(post_id=post.id) for _ in range(7))
+
+        async def loaded() -> list[Comment]:
+            async with database.session():
+                return await Comment.query().order("id").limit(6).all()
+
+        async def destroy(comment: Comment) -> None:
+            async with database.session() as session:
+                await comment.destroy(session=session)
+
+        mine, others = await loaded(), await loaded()
+        pairs = [comment for pair in zip(mine, others, strict=True) for comment in pair]
+        await asyncio.gather(*(destroy(comment) for comment in pairs))
+        assert await counts(database) == [1]
+
     async def test_when_another_session_has_moved_the_record(self, database: Database) -> None:
         here, there, elsewhere = await posts(database, "here", "there", "elsewhere")
         comment = Comment(post_id=here.id)

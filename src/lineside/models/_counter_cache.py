@@ -124,13 +124,12 @@ def _note(session: Session, flights: Sequence["Flight"], kept: Sequence[_Kept]) 
     )
     by_identity = {tuple(row[:key]): dict(zip(foreign, row[key:], strict=True)) for row in rows}
     for identity, flight in found.items():
-        row = by_identity.get(identity)
-        if row is None:
-            flight.owners = None  # somebody else has deleted it, and has counted that
-            continue
-        flight.owners = {
-            each.association.name: _whole(tuple(row[name] for name in each.foreign_names)) for each in kept
-        }
+        # Without a row, somebody else has deleted it, and has counted that.
+        if (row := by_identity.get(identity)) is not None:
+            flight.owners = {
+                each.association.name: _whole(tuple(row[name] for name in each.foreign_names))
+                for each in kept
+            }
 
 
 def _add(changes: dict[tuple[Any, ...], _Change], kept: _Kept, flight: "Flight") -> None:
