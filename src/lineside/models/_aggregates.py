@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from lineside.models import _statements as statements
 from lineside.models._builder import Builder
+from lineside.models._columns import python_type_of
 from lineside.models._query_state import State
 
 Kind = Literal["sum", "average", "minimum", "maximum"]
@@ -32,7 +33,7 @@ def function_of(kind: Kind, column: Any) -> ColumnElement[Any]:
     Raises:
         TypeError: Some database has no such function for the column's type.
     """
-    found = _python_type(column)
+    found = python_type_of(column.type)
     if found is not None and issubclass(found, _NO_NUMBERS if kind in ("sum", "average") else _UNSORTED):
         takes = "numbers" if kind in ("sum", "average") else "what can be sorted"
         raise TypeError(f"{kind}() takes {takes}, and {column} is {found.__name__}")
@@ -47,7 +48,7 @@ def result_of(kind: Kind, column: Any, value: Any) -> Any:
     if kind == "sum":
         if value is None:
             return 0
-        return int(value) if isinstance(value, Decimal) and _python_type(column) is int else value
+        return int(value) if isinstance(value, Decimal) and python_type_of(column.type) is int else value
     if kind == "average" and isinstance(value, int | float | Decimal):
         is_decimal = isinstance(column.type, Numeric) and column.type.asdecimal
         return Decimal(str(value)) if is_decimal else float(value)
@@ -95,11 +96,3 @@ def _over(session: Session, model: type, state: State, function: Callable[[Any],
 
 def _is_plain(state: State) -> bool:
     return not state.is_distinct and not state.is_cut
-
-
-def _python_type(column: Any) -> type | None:
-    try:
-        found: type = column.type.python_type
-    except NotImplementedError:
-        return None  # an expression whose type SQLAlchemy does not know
-    return found

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, inspect
 from sqlalchemy.orm import Mapper, QueryableAttribute, RelationshipProperty
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ColumnClause, TextClause
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from lineside.exceptions import ConfigurationError
 from lineside.models._exceptions import UnknownAttributeError
@@ -46,6 +47,15 @@ def column_named(entity: Any, name: object) -> QueryableAttribute[Any]:
         raise UnknownAttributeError(mapper.class_.__name__, str(name), known=mapper.column_attrs.keys())
     column: QueryableAttribute[Any] = getattr(entity, name)
     return column
+
+
+def python_type_of(kind: TypeEngine[Any]) -> type | None:
+    """Return the type of Python for a type of a column, if SQLAlchemy knows it."""
+    try:
+        found: type = (kind.impl_instance if isinstance(kind, TypeDecorator) else kind).python_type
+    except NotImplementedError:
+        return None
+    return found
 
 
 def is_relationship(entity: Any, name: object) -> bool:

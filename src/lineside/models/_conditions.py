@@ -6,7 +6,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, and_, false, or_
 from sqlalchemy.orm import QueryableAttribute, RelationshipProperty
 
-from lineside.models._columns import expression, keys_of
+from lineside.models._columns import expression, keys_of, python_type_of
 from lineside.models._state import instance_state
 from lineside.models._values import Range, contains_any, equals, within
 
@@ -49,14 +49,7 @@ def _whole_numbers(attribute: QueryableAttribute[Any], value: range) -> ColumnEl
 
 def _is_a_value(attribute: QueryableAttribute[Any]) -> bool:
     """Tell whether lists are what the column holds, and not several values to compare with."""
-    return attribute.type.python_type in (list, tuple, set) if _has_python_type(attribute) else False
-
-
-def _has_python_type(attribute: QueryableAttribute[Any]) -> bool:
-    try:
-        return attribute.type.python_type is not None
-    except NotImplementedError:
-        return False
+    return python_type_of(attribute.type) in (list, tuple, set)
 
 
 def _related(attribute: QueryableAttribute[Any], value: Any) -> ColumnElement[bool]:

@@ -110,14 +110,17 @@ def said_by(ours: State, theirs: State) -> ColumnElement[bool]:
 
 
 def row_count(what: str, count: Any) -> int | None:
+    """Return a number of rows, or None, which is no limit; see `number_of_rows`."""
+    return None if count is None else number_of_rows(what, count)
+
+
+def number_of_rows(what: str, count: Any) -> int:
     """Return a number of rows that every database takes.
 
     Raises:
         TypeError: It is no whole number.
         ValueError: It is negative or past 64 bits.
     """
-    if count is None:
-        return None
     if not isinstance(count, int) or isinstance(count, bool):
         raise TypeError(f"{what}() takes a whole number, not {count!r}")
     if not 0 <= count <= _MAX_ROWS:

@@ -13,7 +13,7 @@ from lineside.models._builder import Builder
 from lineside.models._columns import keys_of, mapper_of
 from lineside.models._conditions import is_key
 from lineside.models._ordering import reverse
-from lineside.models._query_state import State
+from lineside.models._query_state import State, number_of_rows
 from lineside.models._scopes import has_default_scope
 from lineside.models._values import InvalidValueError, cast_value, fits
 
@@ -79,12 +79,13 @@ def first(session: Session, query: Builder[T], count: int) -> list[T]:
 
 def last(session: Session, query: Builder[T], count: int) -> list[T]:
     """Return the last records, in the query's order."""
-    state = query.scoped().state
-    if state.limit is not None or state.offset is not None:
-        return every(session, query)[-count:] if count else []
-    ordering = query.scoped().ordering_or_key()
-    found = every(session, query.reorder(*(reverse(part) for part in ordering)).limit(count))
-    return found[::-1]
+    count = number_of_rows("last", count)
+    scoped = query.scoped()
+    ordering = scoped.ordering_or_key()
+    if scoped.state.is_cut:
+        found = every(session, query.reorder(*ordering))
+        return found[-count:] if count else []
+    return every(session, query.reorder(*(reverse(part) for part in ordering)).limit(count))[::-1]
 
 
 def first_of(found: Sequence[T]) -> T | None:
@@ -130,6 +131,7 @@ def ids(session: Session, query: Builder[Any]) -> list[Any]:
 
 
 def _at_most(query: Builder[T], count: int) -> Builder[T]:
+    count = number_of_rows("limit", count)
     limit = query.scoped().state.limit
     return query.limit(count if limit is None else min(count, limit))
 
