@@ -125,7 +125,8 @@ class TestJoins:
         """By expression, and by a string that is looked up."""
         plain = await read(
             database,
-            "SELECT title FROM post JOIN users ON users.id = author_id WHERE users.name = 'Ada' ORDER BY title",
+            "SELECT title FROM post JOIN users ON users.id = author_id"
+            " WHERE users.name = 'Ada' ORDER BY title",
         )
         async with database.session():
             joined = Post.joins("author")
