@@ -21,15 +21,29 @@ from lineside.testing._abilities import assert_all_authorized, assert_can, asser
 from lineside.testing._app import TestApp
 from lineside.testing._database import TestDatabase
 from lineside.testing._events import EventLog, capture_events
+from lineside.testing._factories import Factory
+from lineside.testing._factory_attributes import Association, Sequence, Trait, Transient, Values
+from lineside.testing._queries import assert_no_queries, assert_queries_count
 from lineside.testing._response import TestResponse
+from lineside.testing._transactional import TransactionalTests, transactional_tests
 
 __all__ = [
+    "Association",
     "EventLog",
+    "Factory",
+    "Sequence",
     "TestApp",
     "TestDatabase",
     "TestResponse",
+    "Trait",
+    "TransactionalTests",
+    "Transient",
+    "Values",
     "assert_all_authorized",
     "assert_can",
     "assert_cannot",
+    "assert_no_queries",
+    "assert_queries_count",
     "capture_events",
+    "transactional_tests",
 ]

@@ -1,16 +1,21 @@
 """An app under test: requests in process, a user who is logged in, the database beside it."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeVar, get_origin
 
 from lineside.exceptions import ConfigurationError, MissingDependencyError
 from lineside.testing._database import TestDatabase
 from lineside.testing._response import TestResponse
+from lineside.testing._transactional import transactional_tests
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
     from starlette.types import ASGIApp
+
+    from lineside.models import Database
 
 __all__ = ["TestApp"]
 
@@ -28,6 +33,8 @@ class TestApp:
         base_url: Scheme and host of the requests. An app with ``app.allowed_hosts`` must allow it.
         headers: Headers of every request.
         raise_errors: Raise what the app raises, in place of seeing its 500.
+        use_transactional_tests: Undo at the end of the block what requests and the test have written
+            to the app's database; see `transactional_tests`.
 
     Attributes:
         client: Starlette's ``TestClient``, for what is not here: cookies, WebSockets.
@@ -48,8 +55,11 @@ class TestApp:
         base_url: str = "http://testserver",
         headers: Mapping[str, str] | None = None,
         raise_errors: bool = True,
+        use_transactional_tests: bool = False,
     ) -> None:
         self._app: Any = app
+        self._use_transactional_tests = use_transactional_tests
+        self._stack = ExitStack()
         self._current_user = None if current_user is None else _dependency_function(current_user)
         self._replaced: Any = _NOTHING
         self.client = _test_client()(
@@ -62,7 +72,14 @@ class TestApp:
         )
 
     def __enter__(self) -> Self:
-        self.client.__enter__()
+        with ExitStack() as stack:
+            stack.enter_context(self.client)
+            if self._use_transactional_tests:
+                block = transactional_tests(self._database)
+                self.run(block.__aenter__)
+                stack.callback(lambda: self.run(partial(block.__aexit__, None, None, None)))
+            stack.callback(self.logout)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -71,8 +88,7 @@ class TestApp:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.logout()
-        self.client.__exit__(kind, error, traceback)
+        self._stack.__exit__(kind, error, traceback)
 
     def get(self, path: str, **options: Any) -> TestResponse:
         """Send a GET request.
@@ -154,12 +170,16 @@ class TestApp:
         Raises:
             ConfigurationError: The app has no database of ours.
         """
-        database = getattr(getattr(self._app, "state", None), "lineside_database", None)
+        return TestDatabase(self._database, self.run)
+
+    @property
+    def _database(self) -> "Database":
+        database: Database | None = getattr(getattr(self._app, "state", None), "lineside_database", None)
         if database is None:
             raise ConfigurationError(
                 "the app has no database: set database.url, or call install_database(app, url)"
             )
-        return TestDatabase(database, self.run)
+        return database
 
     def run(self, function: Callable[[], Awaitable[_Result]]) -> _Result:
         """Run an async function on the event loop of the app.

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
     from lineside.models import Database
+    from lineside.testing._factories import Factory
 
 __all__ = ["TestDatabase"]
 
@@ -53,6 +54,26 @@ class TestDatabase:
             session.add(row)
             await session.flush()
             return row
+
+        return self.run(insert)
+
+    def create(self, factory: "type[Factory[_Row]]", *traits: str, **overrides: Any) -> _Row:
+        """Make a record with a factory and save it (as Gor's ``app.Factory(...).Create()``).
+
+        Args:
+            factory: The factory.
+            traits: As for `Factory.create`.
+            overrides: As for `Factory.create`.
+        """
+        return self.create_list(factory, 1, *traits, **overrides)[0]
+
+    def create_list(
+        self, factory: "type[Factory[_Row]]", size: int, /, *traits: str, **overrides: Any
+    ) -> list[_Row]:
+        """Make and save several records with a factory; see `create`."""
+
+        async def insert(session: "AsyncSession") -> list[_Row]:
+            return await factory.create_list(size, *traits, session=session, **overrides)
 
         return self.run(insert)
 

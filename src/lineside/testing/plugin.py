@@ -26,7 +26,7 @@ from lineside.testing._app import TestApp
 from lineside.testing._events import EventLog
 from lineside.testing._events import capture_events as _capturing
 
-__all__ = ["capture_events", "current_user_dependency", "test_app"]
+__all__ = ["capture_events", "current_user_dependency", "test_app", "use_transactional_tests"]
 
 
 @pytest.fixture
@@ -36,9 +36,17 @@ def current_user_dependency() -> Any:
 
 
 @pytest.fixture
-def test_app(app: Any, current_user_dependency: Any) -> Iterator[TestApp]:
+def use_transactional_tests() -> bool:
+    """Tell whether what a test writes by ``test_app`` is undone at its end; write your own to say yes."""
+    return False
+
+
+@pytest.fixture
+def test_app(app: Any, current_user_dependency: Any, use_transactional_tests: bool) -> Iterator[TestApp]:  # noqa: FBT001 - a fixture, not an argument
     """Start the app of your fixture ``app`` for one test, lifespan included."""
-    with TestApp(app, current_user=current_user_dependency) as started:
+    with TestApp(
+        app, current_user=current_user_dependency, use_transactional_tests=use_transactional_tests
+    ) as started:
         yield started
 
 
