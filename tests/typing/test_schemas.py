@@ -1,5 +1,6 @@
 """What type checkers infer about the schemas of records."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, assert_type
 
 from fastapi import Depends, FastAPI, Query
@@ -64,8 +65,15 @@ def test_schemas_are_types_for_annotations() -> None:
     @app.patch("/songs/{id}")
     async def update(id: int, data: Song.Patch, ability: CurrentAbility, session: SessionDep) -> Song.Out:
         song = await Song.find(id)
-        await song.update(ability.permit(data, "update", song))
-        return Song.Out.model_validate(song)
+        return await song.update(ability.permit(data, "update", song))
+
+    @app.get("/songs/{id}")
+    async def show(id: int, session: SessionDep) -> Song.Out:
+        return Song.Out.model_validate(await Song.find(id))
+
+    @app.get("/all")
+    async def everything(session: SessionDep) -> Sequence[Song.Out]:
+        return await Song.all()
 
     @app.get("/songs", response_model=Page[Song.Out])
     async def index(params: Annotated[SongParams, Query()], session: SessionDep) -> Page[Song]:
@@ -76,7 +84,7 @@ def test_schemas_are_types_for_annotations() -> None:
     async def newest(params: Annotated[KeysetParams, Query()], session: SessionDep) -> KeysetPage[Song]:
         return await Song.order("-id").keyset(params.after, params.limit)
 
-    assert None not in (create, update, index, newest)
+    assert None not in (create, update, show, everything, index, newest)
 
 
 def test_schemas_are_pydantic_models() -> None:

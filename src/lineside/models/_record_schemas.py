@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from threading import RLock
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -75,7 +75,19 @@ def _hidden(model: type[Any]) -> frozenset[str]:
     return frozenset(model.model_fields.keys() - set(shown))
 
 
-class Schemas(SQLModel):
+if TYPE_CHECKING:
+
+    class Shown(SQLModel):
+        """What a checker takes for ``Post.Out``; FastAPI makes it of a record, so that a record will do."""
+
+        def __init__(self, **values: Any) -> None: ...
+
+    _Base = Shown
+else:
+    _Base = SQLModel
+
+
+class Schemas(_Base):
     """The schemas of a record, as types for FastAPI: ``async def create(data: Post.In)``.
 
     Attributes:
@@ -102,11 +114,8 @@ class Schemas(SQLModel):
             def __init__(self, **values: Any) -> None: ...
             def __getattr__(self, name: str) -> Any: ...
 
-        class Out(BaseModel):
-            """What is shown: the exposed attributes."""
-
-            def __init__(self, **values: Any) -> None: ...
-            def __getattr__(self, name: str) -> Any: ...
+        # mypy takes every SQLModel for a dataclass, which could not have this when the program runs.
+        Out: TypeAlias = Shown  # type: ignore[misc]
 
     else:
         In: ClassVar[_SchemaDoor] = _SchemaDoor(lambda model: _input_of(model))
