@@ -17,12 +17,14 @@ from tests.models.ways import STYLES, Way, rows
 pytestmark = pytest.mark.anyio
 
 destroyed: list[str] = []
+updated: list[str] = []
 refusing: set[str] = set()
 
 
 @pytest.fixture(autouse=True)
 def clean_slate() -> None:
     destroyed.clear()
+    updated.clear()
     refusing.clear()
 
 
@@ -46,6 +48,9 @@ class Named(Base):
         if self.name in refusing:
             raise PermissionError(self.name)
         destroyed.append(self.name)
+
+    def before_update(self) -> None:
+        updated.append(self.name)
 
 
 @has_many("comments", dependent="destroy")
@@ -185,9 +190,11 @@ async def test_a_refusal_that_is_caught_leaves_nothing_to_a_later_commit(
         with pytest.raises(DeleteRestrictionError):
             await post.destroy(session=session)
         post.name = "renamed"
+        await (await Comment.find(comment.id)).update(name="renamed, too")
         await session.commit()
+    assert updated == ["renamed, too", "renamed"]
     assert await rows(database, "post", "name") == [("renamed",)]
-    assert await rows(database, "comment", "name") == [("a",)]
+    assert await rows(database, "comment", "name") == [("renamed, too",)]
     assert await rows(database, "hit", "name") == [("c",)]
     assert len(await rows(database, "draft", "post_id")) == 1
     assert post.is_persisted
