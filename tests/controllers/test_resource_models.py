@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 import pytest
 from fastapi import Depends, FastAPI, Header
+from pydantic import BaseModel
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import registry
@@ -272,6 +273,27 @@ def test_an_ability_decides_about_the_normal_form(client: TestClient, database: 
     assert client.post("/posts", json={"title": "A", "slug": "b"}, headers=other).status_code == 201
     assert client.patch("/posts/1", json={"slug": " ADMIN "}, headers=other).status_code == 403
     assert client.post("/posts", json={"title": "A", "rating": 5}, headers=other).status_code == 403
+    assert [row.slug for row in rows(database)] == ["b"]
+
+
+def test_an_ability_decides_about_the_normal_form_of_any_schema(database: Database) -> None:
+    """Also of one that knows nothing of it."""
+
+    class SlugIn(BaseModel):
+        title: str = "A"
+        slug: str
+
+    class Own(ResourceController[Post, SlugIn]):
+        ability: CurrentAbility
+
+    app = FastAPI()
+    install_database(app, database.app_url)  # type: ignore[attr-defined]
+    resources(app, "posts", Own)
+    other = {"x-user": "other"}
+    with TestClient(app) as client:
+        assert client.post("/posts", json={"slug": " ADMIN "}, headers=other).status_code == 403
+        assert client.post("/posts", json={"slug": "b"}, headers=other).status_code == 201
+        assert client.patch("/posts/1", json={"slug": " ADMIN "}, headers=other).status_code == 403
     assert [row.slug for row in rows(database)] == ["b"]
 
 

@@ -53,6 +53,7 @@ from lineside.controllers._signature import injections, type_arguments
 from lineside.exceptions import ConfigurationError, RecordNotFound
 from lineside.models import Query as Rows
 from lineside.models import Record
+from lineside.models._normalizes import apply_normalizers
 from lineside.models._schemas import input_schema, key_annotation, output_schema, patch_schema
 from lineside.models._secret_fields import looks_secret
 from lineside.models.fastapi import SessionDep
@@ -135,6 +136,8 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT, Pa
     async def create(self, data: InT) -> OutT:
         """Create a record from permitted fields."""
         record = self.build(data.model_dump())
+        # A schema of one's own knows no normal forms; what is decided about is what will be written.
+        apply_normalizers(record)
         self.ability.permit(data, "create", record)
         await self._save(record)
         return self.shown(record)
@@ -156,6 +159,7 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT, Pa
         record = await self.load(id, "update")
         for name, value in self.ability.permit(data, "update", record).items():
             setattr(record, name, value)
+        apply_normalizers(record)
         # Checked again as it now is: no change may carry a record out of the user's reach.
         self.ability.authorize("update", record)
         await self._save(record)

@@ -1,6 +1,5 @@
 """What is wrong with a record: messages by field, and about the record as a whole."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -12,13 +11,12 @@ from weakref import ref
 
 from sqlalchemy import inspect
 
-from lineside._secrets import NAMES_OF_SECRETS
+from lineside.models._secret_fields import looks_secret
 
 BASE: Final = "base"
 """The key of errors that belong to no single field, as in Rails."""
 
 _INFO_KEY: Final = "lineside_errors"
-_SECRET: Final = re.compile(rf"{NAMES_OF_SECRETS}|pwd|digest|hash|private", re.IGNORECASE)
 # What may be sent back as the input of an error. A list or an object may hold a secret inside, a
 # related record would be sent with all its columns, and bytes may be no text.
 _PLAIN: Final = (str, int, date, time, timedelta, UUID, Enum)
@@ -53,7 +51,7 @@ class Error:
     def details(self) -> dict[str, Any]:
         """Return it in the shape of FastAPI's 422; the input of a secret is never in it."""
         loc = ("body",) if self.field == BASE else ("body", self.field, *self.inside)
-        is_shown = _is_plain(self.input) and not any(_SECRET.search(str(part)) for part in loc)
+        is_shown = _is_plain(self.input) and not any(looks_secret(str(part)) for part in loc)
         return {
             "type": self.type,
             "loc": loc,
