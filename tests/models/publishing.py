@@ -1,6 +1,7 @@
 """The tables that the tests of queries share, and a way to ask each question with and without ``await``."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -8,6 +9,7 @@ from inspect import isawaitable
 from typing import Any, Final, Optional
 from uuid import UUID, uuid4
 
+from sqlalchemy import event
 from sqlalchemy.orm import registry
 from sqlmodel import Field, Relationship
 
@@ -107,6 +109,22 @@ class Ask:
             if isinstance(found, AsyncIterator):
                 return [item async for item in found]
             return await found if isawaitable(found) else found
+
+
+@contextmanager
+def statements_of(database: Database) -> Iterator[list[tuple[str, Any]]]:
+    """Collect the statements that reach a database in a block, with their parameters."""
+    log: list[tuple[str, Any]] = []
+    engines = (database.engine.sync_engine, database.sync_engine)
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
+        log.append((statement, parameters))
+
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
+    yield log
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", note)
 
 
 async def saved(database: Database, *records: Any) -> tuple[Any, ...]:

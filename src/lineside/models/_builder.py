@@ -263,8 +263,8 @@ class Builder(Generic[T]):
         if isinstance(column, str):
             name, is_descending = column.removeprefix("-"), column.startswith("-")
             found = column_named(*entity_of(self.model, self._state, name))
-            return sorted_by(found, is_descending=is_descending)
-        return in_order(expression(column, "order()"))
+            return sorted_by(self.model, found, is_descending=is_descending)
+        return in_order(self.model, expression(column, "order()"))
 
 
 def _changes(state: State) -> dict[str, Any]:

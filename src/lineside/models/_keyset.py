@@ -44,7 +44,7 @@ def keyset(session: Session, query: Builder[T], after: str | None, limit: int) -
     if limit < 1:
         raise ValueError(f"limit is at least 1, not {limit}")
     keys = _keys(query)
-    ordered = query.reorder(*(sorted_by(column, is_descending=down) for column, down in keys))
+    ordered = query.reorder(*(sorted_by(query.model, column, is_descending=down) for column, down in keys))
     if after is not None:
         ordered = ordered.where(_behind(keys, _read(query, keys, after)))
     found = every(session, ordered.limit(limit + 1))
@@ -63,11 +63,11 @@ def _keys(query: Builder[Any]) -> list[_Key]:
 
 
 def _key(query: Builder[Any], part: Any) -> _Key:
-    said = in_order(part)
+    said = in_order(query.model, part)
     for name in mapper_of(query.model).column_attrs.keys():  # noqa: SIM118 - its iterator gives values
         attribute: QueryableAttribute[Any] = getattr(query.model, name)
         for is_descending in (False, True):
-            if said.compare(sorted_by(attribute, is_descending=is_descending)):
+            if said.compare(sorted_by(query.model, attribute, is_descending=is_descending)):
                 return attribute, is_descending
     raise TypeError(
         f"keyset() needs an order by columns of the model itself, with NULL as the greatest, not by {part}"

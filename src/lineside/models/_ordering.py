@@ -6,6 +6,8 @@ from sqlalchemy import UnaryExpression
 from sqlalchemy.orm import QueryableAttribute
 from sqlalchemy.sql import operators
 
+from lineside.models._columns import mapper_of
+
 _OPPOSITES: Final[dict[Any, str]] = {operators.desc_op: "asc", operators.asc_op: "desc"}
 _NULLS: Final[dict[Any, str]] = {
     operators.nulls_first_op: "nulls_last",
@@ -13,23 +15,29 @@ _NULLS: Final[dict[Any, str]] = {
 }
 
 
-def sorted_by(column: Any, *, is_descending: bool) -> Any:
-    """Sort by a column; NULL counts as the greatest value, which only PostgreSQL does by itself."""
+def sorted_by(model: type, column: Any, *, is_descending: bool) -> Any:
+    """Sort by a column; NULL counts as the greatest value, which only PostgreSQL does by itself.
+
+    Args:
+        model: The class whose records are sorted: columns of others can be missing in an outer join.
+        column: The column or expression.
+        is_descending: Whether the greatest comes first.
+    """
     element = column.expression if isinstance(column, QueryableAttribute) else column
-    is_nullable = getattr(element, "nullable", True)
-    if is_descending:
-        return column.desc().nulls_first() if is_nullable else column.desc()
-    return column.asc().nulls_last() if is_nullable else column.asc()
+    is_own = getattr(element, "table", None) in mapper_of(model).tables
+    if is_own and not getattr(element, "nullable", True):
+        return column.desc() if is_descending else column.asc()
+    return column.desc().nulls_first() if is_descending else column.asc().nulls_last()
 
 
-def in_order(part: Any) -> Any:
+def in_order(model: type, part: Any) -> Any:
     """Return an expression as a part of an order; one that says nothing is ascending."""
     if isinstance(part, UnaryExpression):
         if part.modifier in _NULLS:
             return part
         if part.modifier in _OPPOSITES:
-            return sorted_by(part.element, is_descending=part.modifier is operators.desc_op)
-    return sorted_by(part, is_descending=False)
+            return sorted_by(model, part.element, is_descending=part.modifier is operators.desc_op)
+    return sorted_by(model, part, is_descending=False)
 
 
 def reverse(part: Any) -> Any:

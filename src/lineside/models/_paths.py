@@ -19,11 +19,12 @@ def joined(
 
     Raises:
         UnknownAttributeError: A name is no relationship.
+        TypeError: It is neither a name nor an attribute of the class.
     """
     joins = dict(state.joins)
     for association in associations:
         entity, path = model, ""
-        for name in steps(association):
+        for name in _steps(model, association):
             path = f"{path}.{name}" if path else name
             joins[path] = _join(model, joins, entity, path, is_outer=is_outer)
             entity = joins[path].entity
@@ -50,12 +51,13 @@ def loading(model: type, associations: Sequence[Any], strategy: Any) -> list[Any
 
     Raises:
         UnknownAttributeError: A name is no relationship.
+        TypeError: It is neither a name nor an attribute of the class.
     """
     options: list[Any] = []
     for association in associations:
         entity: Any = model
         option: Any = None
-        for name in steps(association):
+        for name in _steps(model, association):
             attribute = relationship_named(entity, name)
             option = strategy(attribute) if option is None else getattr(option, strategy.__name__)(attribute)
             entity = attribute.property.mapper.class_
@@ -82,13 +84,10 @@ def entity_of(model: type, state: State, name: object) -> tuple[Any, Any]:
     raise TypeError(f'{name!r} needs its association: add .joins("{path}") before it')
 
 
-def steps(association: Any) -> list[str]:
-    """Return the names of the relationships on the way to an association.
-
-    Raises:
-        TypeError: It is neither a name nor an attribute.
-    """
+def _steps(model: type, association: Any) -> list[str]:
     if isinstance(association, QueryableAttribute):
+        if not issubclass(model, association.parent.class_):
+            raise TypeError(f"{association} is no association of {model.__name__}; name it by its path")
         return [association.key]
     if not isinstance(association, str):
         raise TypeError(f"associations are names or attributes such as Post.author, not {association!r}")
