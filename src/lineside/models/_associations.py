@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel
-from sqlalchemy import inspect, select, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import async_object_session
 from sqlalchemy.orm import Session, aliased, object_session, with_parent
 
@@ -14,10 +14,8 @@ from lineside.models._ambient import AnySession, current_sync_session, run
 from lineside.models._assignment import assigned, check_names
 from lineside.models._builder import Builder
 from lineside.models._columns import keys_of, relationship_named
-from lineside.models._counter_cache import reset_counters
 from lineside.models._query import Query
 from lineside.models._query_state import State
-from lineside.models._running import RecordT, Running, SyncRunning
 from lineside.models._state import instance_state
 from lineside.models._sync_query import SyncQuery
 from lineside.models._ties import tie
@@ -186,72 +184,6 @@ class SyncAssociation(_OfOwner[T], SyncQuery[T], Generic[T]):
         return session or object_session(self._owner) or current_sync_session(f"{self._name}.{what}()")
 
 
-class Associating(Running):
-    """What a record can do with its associations."""
-
-    @overload
-    def association(self, association: str) -> Association[Any]: ...
-    @overload
-    def association(self, association: list[T]) -> Association[T]: ...
-    def association(self, association: Any) -> Association[Any]:
-        """Return an association as a query, limited to this record.
-
-        Args:
-            association: ``"comments"``, or ``Post.comments``, which type checkers understand.
-
-        Raises:
-            UnknownAttributeError: There is none of this name.
-        """
-        return Association(self, _name(association))
-
-    async def load(self, *associations: str, session: AnySession | None = None) -> Self:
-        """Load associations of this record that are not loaded yet, one query each.
-
-        Args:
-            associations: ``"comments"``, or ``"comments.user"`` for what lies behind it, too.
-            session: The session to use; default: the record's own, else the ambient one.
-
-        Raises:
-            UnknownAttributeError: There is none of this name.
-        """
-        await self._run(lambda found: load(found, self, *associations), session, "load")
-        return self
-
-    @classmethod
-    async def reset_counters(cls, key: Any, *associations: str, session: AnySession | None = None) -> None:
-        """Count the records of associations anew, where ``counter_cache`` keeps their number.
-
-        Args:
-            key: The primary key of the owner; a tuple for a composite one.
-            associations: The associations that are counted.
-            session: The session to use; default: the ambient one.
-
-        Raises:
-            RecordNotFound: There is no such owner.
-            ConfigurationError: An association has no counter cache.
-        """
-        await run(lambda found: reset_counters(found, cls, key, *associations), session, "reset_counters()")
-
-
-class SyncAssociating(SyncRunning[RecordT]):
-    """The same for ``post.sync``."""
-
-    __slots__ = ()
-
-    @overload
-    def association(self, association: str) -> SyncAssociation[Any]: ...
-    @overload
-    def association(self, association: list[T]) -> SyncAssociation[T]: ...
-    def association(self, association: Any) -> SyncAssociation[Any]:
-        """Return an association as a query; see `Associating.association`."""
-        return SyncAssociation(self._record, _name(association))
-
-    def load(self, *associations: str, session: Session | None = None) -> RecordT:
-        """Load associations of this record; see `Associating.load`."""
-        load(self._session(session, "load"), self._record, *associations)
-        return self._record
-
-
 def load(session: Session, record: Any, *names: str) -> None:
     """Load associations of a record that are not loaded yet."""
     query: Builder[Any] = Builder(type(record)).unscoped().includes(*names)
@@ -279,8 +211,3 @@ def _beginning(owner: Any, name: str) -> State:
         with_parent(owner, attribute.of_type(record))
     )
     return State(criteria=((keys[0] if len(keys) == 1 else tuple_(*keys)).in_(theirs),), ordering=order)
-
-
-def _name(association: Any) -> str:
-    name: str = association if isinstance(association, str) else inspect(association).key
-    return name

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from lineside.models import _persistence
 from lineside.models._ambient import AnySession
 from lineside.models._assignment import assigned, check_names
-from lineside.models._associations import Associating
+from lineside.models._associating import Associating
 from lineside.models._bulk import Bulk
 from lineside.models._copies import Copying
 from lineside.models._counting import Counting

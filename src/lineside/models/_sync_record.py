@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from lineside.models import _persistence
-from lineside.models._associations import SyncAssociating
+from lineside.models._associating import SyncAssociating
 from lineside.models._bulk import SyncBulk
 from lineside.models._counter_cache import reset_counters
 from lineside.models._counting import SyncCounting
