@@ -32,16 +32,13 @@ read is a 404, one that may be read but not changed is a 403, and a field that i
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Final, Generic, cast, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Final, Generic, cast
 
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession as SQLAlchemySession
-from sqlalchemy.orm import Session
-from sqlmodel.ext.asyncio.session import AsyncSession
 from typing_extensions import TypeVar
 
 from lineside.abilities import Ability
@@ -49,12 +46,13 @@ from lineside.controllers._controller import Controller
 from lineside.controllers._listing import Page, listing, page_of
 from lineside.controllers._marks import action, rescue_from
 from lineside.controllers._refused import answering_refused_values, decimals_past_a_double
-from lineside.controllers._signature import injections, type_arguments
+from lineside.controllers._resource_checks import check_resource, input_of
+from lineside.controllers._signature import type_arguments
 from lineside.exceptions import ConfigurationError, RecordNotFound
 from lineside.models import Query as Rows
 from lineside.models import Record
 from lineside.models._normalizes import apply_normalizers
-from lineside.models._schemas import input_schema, key_annotation, output_schema, patch_schema
+from lineside.models._schemas import key_annotation, output_schema, patch_schema
 from lineside.models._secret_fields import looks_secret
 from lineside.models.fastapi import SessionDep
 
@@ -70,8 +68,6 @@ PageT = TypeVar("PageT", bound=Page, default=Page)
 
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "No such record, or none you may read"}}
 _DENIED: dict[int | str, dict[str, Any]] = {403: {"description": "The ability does not grant this"}}
-# What people have instead of sqlmodel's AsyncSession: nothing to await, or no `exec`.
-_OTHER_SESSIONS: Final = (Session, SQLAlchemySession)
 # The driver does not say which value it is.
 _UNFIT: Final = {"type": "value_out_of_range", "loc": ("body",), "msg": "A value does not fit the database"}
 _UNFIT_QUERY: Final = {**_UNFIT, "loc": ("query",)}
@@ -236,7 +232,7 @@ _MODEL, _IN, _PATCH, _OUT, _KEY, _PAGE = getattr(ResourceController, "__paramete
 def _derive(controller: type[Any], model: type[Any], arguments: dict[Any, Any]) -> None:
     """Fill in the type arguments that the class leaves out, and check what it must declare."""
     name = controller.__name__
-    _check(controller, model)
+    check_resource(controller, model)
     keys = inspect(model).primary_key
     if len(keys) != 1:
         raise ConfigurationError(
@@ -244,7 +240,7 @@ def _derive(controller: type[Any], model: type[Any], arguments: dict[Any, Any]) 
         )
     given: dict[Any, Any] = {t: a for t, a in arguments.items() if a not in (BaseModel, Any, Page)}
     if _IN not in given:
-        given[_IN] = _input(controller, model)
+        given[_IN] = input_of(controller, model)
     if _PATCH not in given:
         given[_PATCH] = patch_schema(given[_IN], name=f"{model.__name__}Patch")
     if _OUT not in given:
@@ -256,45 +252,3 @@ def _derive(controller: type[Any], model: type[Any], arguments: dict[Any, Any]) 
         given[_PAGE] = page_of(controller, model)
     controller.model, controller.output = model, given[_OUT]
     controller.__lineside_types__ = given
-
-
-def _input(controller: type[Any], model: type[Any]) -> type[BaseModel]:
-    is_record = issubclass(model, Record)
-    if controller.permit:
-        return input_schema(model, controller.permit, is_checked_on_save=is_record)
-    if is_record and model.permit:
-        schema: type[BaseModel] = model.In
-        return schema
-    raise ConfigurationError(
-        f'{controller.__name__}: name the fields that clients may set: permit = ("title", ...)'
-    )
-
-
-def _check(controller: type[Any], model: type[Any]) -> None:
-    name, injected = controller.__name__, injections(controller)
-    if "ability" not in injected:
-        raise ConfigurationError(
-            f"{name} needs an ability: declare `ability: CurrentAbility` in it or in a base, where "
-            "CurrentAbility = Annotated[Ability, Depends(ability_for(define_abilities, user=...))]"
-        )
-    session: Any = injected["session"].annotation if "session" in injected else None
-    session = get_args(session)[0] if get_origin(session) is Annotated else session
-    if (
-        isinstance(session, type)
-        and issubclass(session, _OTHER_SESSIONS)
-        and not issubclass(session, AsyncSession)
-    ):
-        raise ConfigurationError(
-            f"{name}.session is {session.__module__.partition('.')[0]}'s {session.__name__}; "
-            "ResourceController needs sqlmodel's AsyncSession: leave `session` out, and "
-            "install_database(app, url) gives one"
-        )
-    if inspect(model, raiseerr=False) is None:
-        raise ConfigurationError(
-            f"{name}: {model.__name__} is no table; add table=True to its class line, "
-            f"as in class {model.__name__}(SQLModel, table=True)"
-        )
-    for option in ("permit", "expose", "filter", "sort"):
-        names = getattr(controller, option)
-        if isinstance(names, str):
-            raise ConfigurationError(f'{name}: {option} is text; write {option} = ("{names}",)')
