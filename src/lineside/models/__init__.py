@@ -35,6 +35,7 @@ the same validations and callbacks. FastAPI's side is `lineside.models.fastapi`,
 """
 
 from lineside.models._ambient import AnySession, current_session, use_session
+from lineside.models._associations import Association, SyncAssociation
 from lineside.models._builder import Builder
 from lineside.models._callbacks import (
     after_commit,
@@ -114,6 +115,7 @@ __all__ = [
     "NAMING_CONVENTION",
     "AnyRow",
     "AnySession",
+    "Association",
     "Builder",
     "ComparisonOptions",
     "ConnectionNotEstablished",
@@ -153,6 +155,7 @@ __all__ = [
     "StatementTimeout",
     "StrictLoadingViolationError",
     "SupportsValidate",
+    "SyncAssociation",
     "SyncQuery",
     "Timestamps",
     "Transaction",
