@@ -9,7 +9,7 @@ import anyio
 import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import registry
-from sqlmodel import Field
+from sqlmodel import Field, Relationship
 
 from lineside.exceptions import RecordInvalid
 from lineside.models import Database
@@ -68,6 +68,30 @@ class Post(Base, table=True):
 
     async def after_destroy(self) -> None:
         await self._do("after_destroy")
+
+
+class Album(Base, table=True):
+    songs: list["Song"] = Relationship(
+        back_populates="album", sa_relationship_kwargs={"cascade": "all, delete-orphan"}
+    )
+
+
+class Song(Base, table=True):
+    """Lives with its album."""
+
+    title: str
+    album_id: int = Field(foreign_key="album.id")
+    album: Album = Relationship(back_populates="songs")
+
+    def before_update(self) -> None:
+        happened.append(f"{self.title} before_update")
+
+    def before_destroy(self) -> None:
+        happened.append(f"{self.title} before_destroy")
+
+    @after_commit(on="destroy")
+    def tell(self) -> None:
+        happened.append(f"{self.title} destroyed")
 
 
 class Logged(Base, table=True):
@@ -239,6 +263,32 @@ class TestOtherRecords:
         assert await rows(way.database, "post", "title") == [("a",)]
         assert await rows(way.database, "note", "text") == [("kept",)]
         assert happened == [*(f"a {moment}" for moment in EACH), "kept committed"]
+
+
+class TestCascades:
+    """What SQLAlchemy deletes by itself is destroyed."""
+
+    @pytest.mark.parametrize("style", STYLES)
+    async def test_of_an_orphan(self, database: Database, style: Style) -> None:
+        """A record that was taken out of a collection with delete-orphan."""
+        way = Way(database, style)
+        album = Album(songs=[Song(title="a"), Song(title="b")])
+        await way.write(album)
+        song = album.songs.pop()
+        await way.write(album)
+        assert happened == ["b before_destroy", "b destroyed"]
+        assert song.is_destroyed
+        assert await rows(database, "song", "title") == [("a",)]
+
+    @pytest.mark.parametrize("style", STYLES)
+    async def test_of_a_parent(self, database: Database, style: Style) -> None:
+        """Its children go first."""
+        way = Way(database, style)
+        album = Album(songs=[Song(title="a"), Song(title="b")])
+        await way.write(album)
+        await way.destroy(album)
+        assert sorted(happened) == ["a before_destroy", "a destroyed", "b before_destroy", "b destroyed"]
+        assert await rows(database, "song", "title") == []
 
 
 class TestWithoutAwait:

@@ -67,7 +67,7 @@ def _unprepared(session: Session, unit: Unit | None) -> list[tuple[Any, Action]]
     found: list[tuple[Any, Action]] = [
         *((record, "create") for record in session.new if isinstance(record, kinds)),
         *(
-            (record, "update")
+            (record, "destroy" if _is_orphan(record) else "update")
             for record in sorted((r for r in session.dirty if isinstance(r, kinds)), key=_place)
             if session.is_modified(record, include_collections=False)
         ),
@@ -78,6 +78,12 @@ def _unprepared(session: Session, unit: Unit | None) -> list[tuple[Any, Action]]
         for record, action in found
         if id(record) not in known and not state_of(record).is_in_flight
     ]
+
+
+def _is_orphan(record: Any) -> bool:
+    # Taken out of a collection with the cascade "delete-orphan": the flush is going to delete it.
+    private: Any = instance_state(record).mapper
+    return bool(private._is_orphan(instance_state(record)))
 
 
 def _place(record: Any) -> str:

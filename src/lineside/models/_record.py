@@ -44,6 +44,10 @@ class Record(Schemas, Querying, Finding, Bulk, Locking, Counting, Tokens, Copyin
     def __init__(self, **attributes: Any) -> None:
         check_names(type(self), attributes)
         super().__init__(**attributes)
+        for name, value in attributes.items():
+            # SQLModel takes columns and relationships, and drops the rest.
+            if isinstance(getattr(type(self), name, None), property):
+                setattr(self, name, value)
 
     @classmethod
     def build(cls, attributes: Mapping[str, Any] | BaseModel | None = None, /, **values: Any) -> Self:
