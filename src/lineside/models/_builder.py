@@ -95,7 +95,7 @@ class Builder(Generic[T]):
 
     def reverse_order(self) -> Self:
         """Turn the order round; without one, that of the primary key."""
-        return self._with(ordering=tuple(reverse(part) for part in self.ordering_or_key()))
+        return self._with(ordering=tuple(reverse(part) for part in self.scoped().ordering_or_key()))
 
     def limit(self, count: int | None) -> Self:
         """Find at most so many; None: all."""

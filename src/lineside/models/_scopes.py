@@ -38,7 +38,19 @@ class scope(Generic[T, P]):  # noqa: N801 - used as a decorator
         """Return the beginning of a query for the class."""
         from lineside.models._query import Query
 
-        return functools.partial(self.function, Query(owner))
+        return functools.partial(self.apply, Query(owner))
+
+    def apply(self, query: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """Return a query with the scope applied.
+
+        Raises:
+            TypeError: The function returns something else, or forgets to return.
+        """
+        found: Any = self.function(query, *args, **kwargs)
+        if type(found) is not type(query):
+            name = getattr(self.function, "__name__", repr(self.function))
+            raise TypeError(f"the scope {name} must return the query that it makes, not {found!r}")
+        return found
 
 
 class default_scope(scope[T, P]):  # noqa: N801 - used as a decorator
@@ -58,7 +70,7 @@ def scope_named(model: type, name: str) -> Callable[..., Any]:
     found = {key: member for key, member in known.items() if isinstance(member, scope)}
     if name not in found:
         raise UnknownAttributeError(model.__name__, name, known=found)
-    return found[name].function
+    return found[name].apply
 
 
 def apply_default_scopes(query: _BuilderT, *, without: Callable[..., Any] | None = None) -> _BuilderT:
