@@ -5,7 +5,7 @@ import uuid
 
 from sqlmodel import Session, select
 
-from .models import Item, ItemCreate, User, UserCreate
+from app.models import Item, ItemCreate, User, UserCreate
 
 
 def create_user(session: Session, data: UserCreate) -> User:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Header, HTTPException
 from sqlmodel import Session, create_engine, func, select
 
-from . import crud
-from .models import Item, ItemCreate, ItemPublic, ItemsPublic, ItemUpdate, User, UserCreate, UserPublic
+from app import crud
+from app.models import Item, ItemCreate, ItemPublic, ItemsPublic, ItemUpdate, User, UserCreate, UserPublic
 
 engine = create_engine(os.environ["DATABASE_URL"])
 app = FastAPI()
