@@ -36,6 +36,7 @@ Ada is an admin (ada-token), Ben an author (ben-token), Cleo a reader (cleo-toke
   curl -i -X POST {url}/posts -H 'Authorization: Bearer ben-token' \\
        -H 'Content-Type: application/json' -d '{{"title": NaN, "body": "b"}}'  # 422; plain FastAPI: 500
   curl -s {url}/my/posts -H 'Authorization: Bearer ben-token'               # what Ben may change
+  curl -s '{url}/feed?per_page=2'                                           # posts with their authors
   curl -s {url}/metrics                                                     # requests by route
 
 In another terminal

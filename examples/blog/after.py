@@ -1,61 +1,63 @@
-"""The blog on lineside: the same API as `before`, and what the five steps added.
+"""The blog on lineside: the same API as `before`, and what the six steps added.
 
     lineside server examples.blog.after:app
 
-No check of who may do what is written here, and no 403: `define_abilities` has the rules.
-Tables, schemas and the reading of tokens are those of `before`.
+No check of who may do what is written here, no 403 and no SELECT: `define_abilities` has the rules, and
+the records of step 6 find and save themselves. Schemas and the reading of tokens are those of `before`.
 """
 
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.routing import APIRoute
-from sqlmodel import col, func, select
+from pydantic import BaseModel
 
+from examples.blog import before
 from examples.blog.before import (
     FORBIDDEN,
     NOT_FOUND,
     PUBLIC,
     UNAUTHORIZED,
     UNREADABLE,
-    Comment,
     CommentCreate,
     CommentOut,
     CurrentUser,
     Health,
     Limit,
     Offset,
-    Post,
     PostCreate,
     PostId,
     PostOut,
     PostUpdate,
     Session,
     Stats,
-    Table,
-    User,
-    seed,
 )
 from examples.blog.step2_resources import TagsController
-from examples.blog.step3_callbacks import add_moderation
-from examples.blog.step4_abilities import CurrentAbility, add_abilities, define_abilities, templates
-from examples.blog.step5_config import add_archive, load_config
+from examples.blog.step3_callbacks import ModerationController, add_moderation
+from examples.blog.step4_abilities import add_abilities, templates
+from examples.blog.step5_config import ArchiveController, ArchivePage, add_archive, load_config
+from examples.blog.step6_models import (
+    Comment,
+    CurrentAbility,
+    Post,
+    User,
+    add_feed,
+    define_abilities,
+    use_records,
+)
 from lineside.abilities import Ability
 from lineside.application import Lineside
 from lineside.controllers import Controller, action, before_action, skip_before_action
-from lineside.exceptions import RecordNotFound
+from lineside.controllers.resource import Page, ResourceController
 from lineside.routing import path_for, resources
 from lineside.views import respond_to
 
 
-async def get_post(post_id: PostId, session: Session, ability: CurrentAbility) -> Post:
+async def get_post(post_id: PostId, _session: Session, ability: CurrentAbility) -> Post:
     """The post, or 404; what may not be read is hidden and not forbidden."""
-    post = await session.get(Post, post_id)
-    if post is None or ability.cannot("read", post):
-        raise RecordNotFound("Post", post_id)
-    return post
+    return await Post.where(ability.accessible_by("read", Post)).find(post_id)
 
 
 VisiblePost = Annotated[Post, Depends(get_post)]
@@ -88,17 +90,14 @@ def as_text(post: dict[str, Any]) -> str:
 class PostsController(BlogController):
     @action(summary="List Posts", openapi_extra=PUBLIC)
     async def index(self, limit: Limit = 20, offset: Offset = 0) -> list[PostOut]:
-        readable = select(Post).where(self.ability.accessible_by("read", Post)).order_by(col(Post.id).desc())
-        posts = await self.session.exec(readable.limit(limit).offset(offset))
-        return [PostOut.model_validate(post) for post in posts]
+        readable = Post.newest().where(self.ability.accessible_by("read", Post))
+        return [PostOut.model_validate(post) for post in await readable.limit(limit).offset(offset).all()]
 
     @action(summary="Create Post", responses=UNREADABLE | FORBIDDEN)
     async def create(self, data: PostCreate) -> PostOut:
-        post = Post(title=data.title, body=data.body, author_id=self.user.id)
+        post = Post.build(data, author_id=self.user.id)
         self.authorize("create", post)
-        self.session.add(post)
-        await self.session.flush()
-        return PostOut.model_validate(post)
+        return PostOut.model_validate(await post.save())
 
     @action(summary="Show Post", responses=NOT_FOUND, openapi_extra=PUBLIC)
     @respond_to("json", text=as_text)
@@ -108,19 +107,17 @@ class PostsController(BlogController):
     @action(summary="Update Post", responses=UNREADABLE | FORBIDDEN | NOT_FOUND)
     async def update(self, data: PostUpdate) -> PostOut:
         permitted = self.ability.permit(data.model_dump(exclude_none=True), "update", self.post)
-        self.post.sqlmodel_update(permitted)
-        return PostOut.model_validate(self.post)
+        return PostOut.model_validate(await self.post.update(**permitted))
 
     @action(summary="Delete Post", responses=FORBIDDEN | NOT_FOUND)
     async def destroy(self) -> None:
         self.authorize("destroy", self.post)
-        await self.session.delete(self.post)
+        await self.post.destroy()
 
     @action(summary="Publish Post", responses=FORBIDDEN | NOT_FOUND)
     async def publish(self) -> PostOut:
         self.authorize("publish", self.post)
-        self.post.published = True
-        return PostOut.model_validate(self.post)
+        return PostOut.model_validate(await self.post.update(published=True))
 
 
 class CommentsController(BlogController):
@@ -128,17 +125,53 @@ class CommentsController(BlogController):
 
     @action(summary="List Comments", openapi_extra=PUBLIC)
     async def index(self, limit: Limit = 20, offset: Offset = 0) -> list[CommentOut]:
-        written = select(Comment).where(Comment.post_id == self.post.id).order_by(col(Comment.id))
-        comments = await self.session.exec(written.limit(limit).offset(offset))
-        return [CommentOut.model_validate(comment) for comment in comments]
+        comments = self.post.association(Post.comments).order("id").limit(limit).offset(offset)
+        return [CommentOut.model_validate(comment) for comment in await comments.all()]
 
     @action(summary="Create Comment", responses=UNREADABLE | FORBIDDEN)
     async def create(self, data: CommentCreate) -> CommentOut:
         self.authorize("comment", self.post)
-        comment = Comment(post_id=self.post.id, author_id=self.user.id, body=data.body)
-        self.session.add(comment)
-        await self.session.flush()
-        return CommentOut.model_validate(comment)
+        comments = self.post.association(Post.comments)
+        return CommentOut.model_validate(await comments.create(data, author_id=self.user.id))
+
+
+# --- what steps 3 to 5 added, on records ----------------------------------------------------
+
+
+class RecordModerationController(ModerationController):
+    async def set_post(self, post_id: PostId) -> None:
+        self.post = await Post.find(post_id)
+
+    async def index(self, limit: Limit = 20, offset: Offset = 0) -> list[PostOut]:
+        """List the locked posts, newest first."""
+        locked = Post.newest().where(locked=True).limit(limit).offset(offset)
+        return [PostOut.model_validate(post) for post in await locked.all()]
+
+
+class MyPostsController(ResourceController[Post, PostCreate, BaseModel, PostOut]):
+    responses = UNAUTHORIZED
+
+    session: Session
+    ability: CurrentAbility
+
+    async def index(self, page: Annotated[Page, Query()]) -> list[PostOut]:
+        """List the posts that you may change, newest first: the rules, as a WHERE clause."""
+        mine = Post.newest().where(self.ability.accessible_by("update", Post))
+        return [self.shown(post) for post in await mine.limit(page.limit).offset(page.offset).all()]
+
+    def build(self, values: dict[str, Any]) -> Post:
+        return Post(**values, author_id=self.ability.user.id)
+
+
+class RecordArchiveController(ArchiveController):
+    ability: CurrentAbility
+
+    async def show(self, page: Annotated[int, Query(ge=1, le=1_000_000)] = 1) -> ArchivePage:
+        """Everything that you may read, oldest first, in pages of the size that the settings give."""
+        readable = Post.where(self.ability.accessible_by("read", Post)).order("id")
+        found = await readable.page(page, self.settings.page_size)
+        posts = [PostOut.model_validate(post) for post in found.items]
+        return ArchivePage(title=self.settings.title, page=page, pages=found.pages, posts=posts)
 
 
 # --- the rest: functions stay functions -----------------------------------------------------
@@ -152,30 +185,27 @@ async def health() -> Health:
 
 
 @site.get("/stats", responses=UNAUTHORIZED | FORBIDDEN)
-async def stats(_user: CurrentUser, ability: CurrentAbility, session: Session) -> Stats:
+async def stats(_user: CurrentUser, ability: CurrentAbility) -> Stats:
     ability.authorize("read", "stats")
-
-    async def count(table: type[Table], *where: Any) -> int:
-        return (await session.exec(select(func.count()).select_from(table).where(*where))).one()
-
     return Stats(
-        users=await count(User),
-        posts=await count(Post),
-        published=await count(Post, col(Post.published)),
-        comments=await count(Comment),
+        users=await User.count(),
+        posts=await Post.count(),
+        published=await Post.where(published=True).count(),
+        comments=await Comment.count(),
     )
 
 
 @site.get("/", response_class=HTMLResponse)
-async def home(request: Request, session: Session) -> HTMLResponse:
+async def home(request: Request, _session: Session) -> HTMLResponse:
     """The twenty newest posts, for people."""
-    comments = select(func.count()).where(Comment.post_id == Post.id).scalar_subquery()
     ability = Ability(None, define_abilities)
-    readable = select(Post, User, comments).join(User).where(ability.accessible_by("read", Post))
+    readable = Post.newest().where(ability.accessible_by("read", Post))
+    posts = await readable.includes("author").limit(20).all()
     context = {
         "ability": ability,
+        "comments": await Comment.where(post_id=[post.id for post in posts]).group("post_id").count(),
         "path_for": path_for,
-        "posts": list(await session.exec(readable.order_by(col(Post.id).desc()).limit(20))),
+        "posts": posts,
         "title": request.app.state.blog.title,
     }
     return templates.TemplateResponse(request, "home.html", context)
@@ -205,15 +235,14 @@ def create_app(database_url: str | None = None) -> FastAPI:
     app = FastAPI(title="The blog")
     blog = Lineside(app, config)
     database = blog.database
-    # `before` opens its sessions here; these commit when the request has succeeded.
-    app.state.sessions = database.session
+    use_records(app)
 
     @blog.after_start
     async def prepare() -> None:
         async with database.engine.begin() as connection:
-            await connection.run_sync(Table.metadata.create_all)
+            await connection.run_sync(before.Table.metadata.create_all)
         async with database.session() as session:
-            await seed(session)
+            await before.seed(session)
 
     app.include_router(site)
     app.include_router(texts)  # before "/posts/{post_id}", which would take "7.txt" for an id
@@ -223,9 +252,10 @@ def create_app(database_url: str | None = None) -> FastAPI:
     app.include_router(router)
 
     resources(app, "tags", TagsController, except_=["new", "edit"])
-    add_moderation(app)
-    add_abilities(app)
-    add_archive(app, config)
+    add_moderation(app, RecordModerationController)
+    add_abilities(app, MyPostsController)
+    add_archive(app, config, RecordArchiveController)
+    add_feed(app)
     return app
 
 

@@ -77,10 +77,10 @@ class ModerationController(Controller):
         return PostOut.model_validate(self.post)
 
 
-def add_moderation(app: FastAPI) -> None:
+def add_moderation(app: FastAPI, controller: type[Controller] = ModerationController) -> None:
     admin = namespace(app, "admin", before=[admin_only])
     changes = {"lock": "POST", "unlock": "POST"}
-    resources(admin, "posts", ModerationController, param="post_id", member=changes, tags=["admin"])
+    resources(admin, "posts", controller, param="post_id", member=changes, tags=["admin"])
 
 
 def create_app(

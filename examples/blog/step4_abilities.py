@@ -37,22 +37,22 @@ templates = Jinja2Templates(Path(__file__).parent / "templates")
 CHANGES = ["update", "destroy", "publish"]
 
 
-def define_abilities(user: User | None, rules: Rules) -> None:
+def define_abilities(user: User | None, rules: Rules, post: type[Any] = Post) -> None:
     """Who may do what: refused unless allowed, and of the rules that match, the last one decides."""
     define_tag_abilities(user, rules)
-    rules.can("read", Post, published=True)
-    rules.cannot("create", Post, reason="Readers may not write posts")
-    rules.cannot(CHANGES, Post, reason="Not your post")
-    rules.cannot("comment", Post, reason="Sign in to comment")
+    rules.can("read", post, published=True)
+    rules.cannot("create", post, reason="Readers may not write posts")
+    rules.cannot(CHANGES, post, reason="Not your post")
+    rules.cannot("comment", post, reason="Sign in to comment")
     rules.cannot("read", "stats", reason="Only an admin may see the numbers")
     if user is None:
         return
-    rules.can("comment", Post, published=True)
-    rules.can(["read", "comment", *CHANGES], Post, author_id=user.id)
-    rules.cannot("update", Post, attributes=["locked"])
-    rules.cannot([*CHANGES, "comment"], Post, locked=True, reason="The post is locked")
+    rules.can("comment", post, published=True)
+    rules.can(["read", "comment", *CHANGES], post, author_id=user.id)
+    rules.cannot("update", post, attributes=["locked"])
+    rules.cannot([*CHANGES, "comment"], post, locked=True, reason="The post is locked")
     if user.role != Role.READER:
-        rules.can("create", Post)
+        rules.can("create", post)
     if user.role == Role.ADMIN:
         rules.can("manage", "all")
 
@@ -98,9 +98,9 @@ async def signed_in(_user: CurrentUser) -> None:
     """A guard that needs no code of its own: without a user the dependency answers 401."""
 
 
-def add_abilities(app: FastAPI) -> None:
+def add_abilities(app: FastAPI, controller: type[Controller] = MyPostsController) -> None:
     mine = namespace(app, "my", before=[signed_in])
-    resources(mine, "posts", MyPostsController, except_=["new", "edit"], tags=["my posts"])
+    resources(mine, "posts", controller, except_=["new", "edit"], tags=["my posts"])
     resource(app, "permissions", PermissionsController, tags=["site"])
 
 

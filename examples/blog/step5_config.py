@@ -61,7 +61,7 @@ def load_config(database_url: str | None = None) -> Config:
     return config
 
 
-def add_archive(app: FastAPI, config: Config) -> None:
+def add_archive(app: FastAPI, config: Config, controller: type[Controller] = ArchiveController) -> None:
     """Add the archive; a file that changes while the app runs changes its pages, too."""
 
     def read_settings(*_: object) -> None:
@@ -69,7 +69,7 @@ def add_archive(app: FastAPI, config: Config) -> None:
 
     read_settings()
     config.watch("blog", read_settings)
-    resource(app, "archive", ArchiveController, tags=["site"])
+    resource(app, "archive", controller, tags=["site"])
 
 
 def create_app(database_url: str | None = None) -> FastAPI:

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.schema import CreateIndex, CreateTable
 
-from examples.blog import before
+from examples.blog import before, step6_models
+from lineside.exceptions import RecordInvalid
+from lineside.models import Database
 
 ADA, BEN, CLEO = ({"Authorization": f"Bearer {name}-token"} for name in ("ada", "ben", "cleo"))
 POST = {"title": "New", "body": "Fresh ink."}
@@ -201,6 +205,80 @@ def test_step_5_refuses_to_start_with_a_wrong_setting(
         make_blog("step5_config")
 
 
+# --- step 6: models -------------------------------------------------------------------------
+
+
+def test_step_6_reads_the_tables_that_are_there() -> None:
+    """The records describe the tables of `before` to the letter: nothing is migrated."""
+
+    def columns(table: Any) -> list[str]:
+        return [str(CreateTable(table)), *sorted(str(CreateIndex(index)) for index in table.indexes)]
+
+    records = step6_models.Table.metadata.tables
+    plain = before.Table.metadata.tables
+    assert set(records) == {"user", "post", "comment"}
+    assert {name: columns(table) for name, table in records.items()} == {
+        name: columns(plain[name]) for name in records
+    }
+
+
+def test_step_6_feeds_what_you_may_read_in_pages(open_blog: Any) -> None:
+    """Newest first, each post with its author, and of the author nothing but the name."""
+    with open_blog("step6_models") as client:
+        page = client.get("/feed", params={"per_page": 2}).json()
+        assert [(post["id"], post["author"]) for post in page["items"]] == [
+            (3, {"id": 2, "name": "Ben"}),
+            (2, {"id": 2, "name": "Ben"}),
+        ]
+        assert (page["total"], page["pages"]) == (3, 2)
+        assert [post["id"] for post in client.get("/feed", headers=BEN).json()["items"]] == [5, 3, 2, 1]
+
+
+def test_step_6_asks_the_same_number_of_queries_for_any_page(open_blog: Any) -> None:
+    """The authors are loaded along: one post costs as many statements as five."""
+    with open_blog("step6_models") as client:
+        statements: list[str] = []
+        event.listen(
+            client.app.state.lineside.database.engine.sync_engine,
+            "before_cursor_execute",
+            lambda _connection, _cursor, statement, *_: statements.append(statement),
+        )
+        client.get("/feed", params={"per_page": 1}, headers=ADA)
+        of_one = len(statements)
+        assert len(client.get("/feed", params={"per_page": 5}, headers=ADA).json()["items"]) == 5
+    assert len(statements) == 2 * of_one > 0
+
+
+def test_step_6_lets_you_change_your_comments(open_blog: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Trimmed and checked by the model; a comment that goes is logged, and only when it has gone."""
+    with open_blog("step6_models") as client, caplog.at_level(logging.INFO, "blog.models"):
+        assert [comment["id"] for comment in client.get("/my/comments", headers=CLEO).json()] == [1]
+        assert client.patch("/my/comments/1", json={"body": " Hi "}, headers=CLEO).json()["body"] == "Hi"
+        assert client.get("/posts/1/comments").json()[0]["body"] == "Hi"
+        for body in ("  ", "x" * 2_001):
+            refused = client.patch("/my/comments/1", json={"body": body}, headers=CLEO)
+            assert (refused.status_code, refused.json()["detail"][0]["loc"]) == (422, ["body", "body"])
+        assert client.patch("/my/comments/1", json={"author_id": 1}, headers=CLEO).status_code == 422
+        assert client.delete("/my/comments/1", headers=BEN).status_code == 404
+        assert caplog.messages == []
+        assert client.delete("/my/comments/1", headers=CLEO).status_code == 204
+        assert client.get("/posts/1/comments").json() == []
+    assert caplog.messages == ["comment 1 of post 1 is gone"]
+
+
+async def _add_a_blank_post(database: Database) -> None:
+    async with database.session() as session:
+        session.add(step6_models.Post(title=" ", body="b", author_id=1))
+
+
+def test_step_6_checks_what_is_merely_added_to_a_session(open_blog: Any) -> None:
+    """No schema stands before a script: the record refuses by itself, and nothing is written."""
+    with open_blog("step6_models") as client:
+        with pytest.raises(RecordInvalid, match="Title can't be blank"):
+            client.portal.call(_add_a_blank_post, client.app.state.lineside.database)
+        assert client.get("/stats", headers=ADA).json()["posts"] == 5
+
+
 # --- after ----------------------------------------------------------------------------------
 
 
@@ -212,6 +290,38 @@ def test_after_shows_a_draft_to_its_author_only(open_blog: Any, path: str) -> No
     with open_blog("after") as client:
         assert "Ben's draft" in client.get(path, headers=BEN).text
         assert "Ben's draft" not in client.get(path, headers=CLEO).text
+
+
+def test_after_announces_a_post_once(open_blog: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """What is published is announced when it is committed, and not a second time."""
+    with open_blog("after") as client, caplog.at_level(logging.INFO, "blog.models"):
+        assert client.patch("/posts/5", json={"title": "Ink"}, headers=BEN).status_code == 200
+        assert caplog.messages == []
+        for _ in range(2):
+            assert client.post("/posts/5/publish", headers=BEN).json()["published"]
+        assert client.patch("/posts/5", json={"title": "Late"}, headers=BEN).status_code == 200
+    assert caplog.messages == ["post 5 is published: Ink"]
+
+
+def test_after_destroys_the_comments_of_a_post_as_records(
+    open_blog: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They go with their callbacks, which a cascade of the database knows nothing of."""
+    with open_blog("after") as client, caplog.at_level(logging.INFO, "blog.models"):
+        assert client.delete("/posts/1", headers=ADA).status_code == 204
+        assert client.get("/stats", headers=ADA).json()["comments"] == 1
+    assert caplog.messages == ["comment 1 of post 1 is gone"]
+
+
+def test_after_moderates_records(open_blog: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Locked, listed, logged and told in the header; a post that is not there is a 404."""
+    with open_blog("after") as client, caplog.at_level(logging.INFO, "blog.moderation"):
+        locked = client.post("/admin/posts/2/lock", headers=ADA)
+        assert (locked.json()["locked"], locked.headers["x-was-locked"]) == (True, "false")
+        assert [post["id"] for post in client.get("/admin/posts", headers=ADA).json()] == [3, 2]
+        assert client.patch("/posts/2", json={"title": "Mine"}, headers=BEN).status_code == 403
+        assert client.post("/admin/posts/99/lock", headers=ADA).status_code == 404
+    assert caplog.messages == ["post 2: locked False -> True"]
 
 
 def test_after_answers_in_the_format_that_is_asked_for(open_blog: Any) -> None:

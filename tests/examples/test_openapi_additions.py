@@ -15,6 +15,7 @@ STEPS = [
     "step3_callbacks",
     "step4_abilities",
     "step5_config",
+    "step6_models",
     "after",
 ]
 # Where a new key takes nothing away from a client that knows the old document.
@@ -77,6 +78,9 @@ def test_before_and_after_differ_by_what_was_added(make_blog: Any) -> None:
         "/admin/posts/{post_id}/lock",
         "/admin/posts/{post_id}/unlock",
         "/archive",
+        "/feed",
+        "/my/comments",
+        "/my/comments/{id}",
         "/my/posts",
         "/my/posts/{id}",
         "/permissions",

@@ -20,6 +20,7 @@ STEPS = [
     "examples.blog.step3_callbacks",
     "examples.blog.step4_abilities",
     "examples.blog.step5_config",
+    "examples.blog.step6_models",
     "examples.blog.after",
 ]
 
