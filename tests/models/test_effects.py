@@ -258,6 +258,18 @@ class TestRollback:
         assert await titles(way.database) == ["a"]
         assert happened == ["undid a", "created a"]
 
+    async def test_of_a_record_that_a_savepoint_had_changed(self, database: Database) -> None:
+        """It is new again, too; SQLAlchemy has forgotten its values with the savepoint."""
+        async with database.session() as session:
+            post = await Post.create(title="a")
+            await session.begin_nested()
+            await post.update(title="b")
+            await session.rollback()
+            assert post.is_new_record
+            assert post.id is None
+            await post.update(title="c")
+        assert await titles(database) == ["c"]
+
     async def test_of_a_flush_that_the_database_refuses(self, database: Database) -> None:
         """Nothing of that flush was written; what came before it was, and is undone."""
         async with database.session() as session:

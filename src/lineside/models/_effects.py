@@ -128,8 +128,8 @@ def _restore(entry: _Written) -> None:
     record, memory, state = entry.record, state_of(entry.record), instance_state(entry.record)
     memory.is_destroyed = False
     if "create" in entry.actions:
-        if state.has_identity:
-            make_transient(record)
+        # Also after a rollback: what a savepoint inside has expired would still be looked for in the row.
+        make_transient(record)
         for name in memory.generated_key:
             # Another row may have it by now.
             set_committed_value(record, name, None)
