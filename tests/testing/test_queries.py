@@ -9,7 +9,7 @@ from sqlalchemy.orm import registry
 
 from lineside.models import Database, Model, transaction
 from lineside.models.fastapi import SessionDep, install_database
-from lineside.testing import TestApp, assert_no_queries, assert_queries_count
+from lineside.testing import TestApp, assert_no_n_plus_one, assert_no_queries, assert_queries_count
 
 pytestmark = pytest.mark.anyio
 
@@ -109,3 +109,18 @@ async def _count(database: Database, expected: int) -> None:
 
 async def _create_tables(session: object) -> None:
     await (await session.connection()).run_sync(Base.metadata.create_all)  # type: ignore[attr-defined]
+
+
+async def test_a_query_for_each_record_fails(database: Database) -> None:
+    """The message has the place and the remedy; the same records in one query pass."""
+    async with database.session():
+        keys = [(await Post.create(title=title)).id for title in "abc"]
+    async with database.session():
+        with (
+            pytest.raises(AssertionError, match=r"test_queries\.py:\d+ .*once for each record"),
+            assert_no_n_plus_one(),
+        ):
+            for key in keys:
+                await Post.find_by(id=key)
+        with assert_no_n_plus_one():
+            await Post.where(id=keys).all()

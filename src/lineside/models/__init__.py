@@ -89,6 +89,7 @@ from lineside.models._n_plus_one import (
     NPlusOneMode,
     NPlusOneWarning,
     allow_n_plus_one,
+    collect_n_plus_one,
     default_mode,
     watch_for_n_plus_one,
 )
@@ -186,6 +187,7 @@ __all__ = [
     "before_update",
     "before_validation",
     "belongs_to",
+    "collect_n_plus_one",
     "current_session",
     "default_mode",
     "default_scope",

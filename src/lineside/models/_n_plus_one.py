@@ -11,7 +11,7 @@ import os
 import sys
 import sysconfig
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -107,18 +107,37 @@ def watch_for_n_plus_one(
     chosen = checked_mode(mode)
     if chosen != "off":
         sync_engine = engine.sync_engine if isinstance(engine, AsyncEngine) else engine
-        event.listen(sync_engine, "before_cursor_execute", _Watch(threshold, raises=chosen == "raise"))
+        report = _raise if chosen == "raise" else _warn_once()
+        event.listen(sync_engine, "before_cursor_execute", _Watch(threshold, report))
+
+
+@contextmanager
+def collect_n_plus_one(*, threshold: int = _THRESHOLD) -> Generator[list[str]]:
+    """Collect the N+1 queries of all engines while the block runs.
+
+    Args:
+        threshold: As for `watch_for_n_plus_one`.
+
+    Yields:
+        A message for each query that counts.
+    """
+    found: list[str] = []
+    watch = _Watch(threshold, lambda message, _place: found.append(message))
+    event.listen(Engine, "before_cursor_execute", watch)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", watch)
 
 
 class _Watch:
     """What has run on one engine: per connection, statement and place, the values it ran with."""
 
-    def __init__(self, threshold: int, *, raises: bool) -> None:
+    def __init__(self, threshold: int, report: Callable[[str, Place], None]) -> None:
         self._threshold = threshold
-        self._raises = raises
+        self._report = report
         # A session takes a new Connection for each transaction: what it held goes with it.
         self._seen: WeakKeyDictionary[Connection, dict[tuple[str, Place], set[int]]] = WeakKeyDictionary()
-        self._warned: set[Place] = set()
 
     def __call__(
         self, connection: Connection, _cursor: object, statement: str, parameters: Any, *_: object
@@ -136,21 +155,33 @@ class _Watch:
         if len(values) < self._threshold:
             values.add(hash(repr(parameters)))
         if len(values) >= self._threshold:
-            self._report(statement, place)
+            self._report(_message(statement, place), place)
 
-    def _report(self, statement: str, place: Place) -> None:
-        filename, line = place[0]
-        message = (
-            f"{filename}:{line} runs this query once for each record of a list; {_remedy()}, "
-            f"or say `with allow_n_plus_one():` if it is meant: {statement[:500]}"
-        )
-        if self._raises:
-            raise NPlusOneQueriesError(message)
-        if place in self._warned or len(self._warned) >= _PLACES:
+
+def _message(statement: str, place: Place) -> str:
+    filename, line = place[0]
+    return (
+        f"{filename}:{line} runs this query once for each record of a list; {_remedy()}, "
+        f"or say `with allow_n_plus_one():` if it is meant: {statement[:500]}"
+    )
+
+
+def _raise(message: str, _place: Place) -> None:
+    raise NPlusOneQueriesError(message)
+
+
+def _warn_once() -> Callable[[str, Place], None]:
+    """Return what warns once for each place."""
+    warned: set[Place] = set()
+
+    def warn(message: str, place: Place) -> None:
+        if place in warned or len(warned) >= _PLACES:
             return
-        self._warned.add(place)
+        warned.add(place)
         _logger.warning("N+1 queries: %s", message)
-        warnings.warn_explicit(message, NPlusOneWarning, filename, line)
+        warnings.warn_explicit(message, NPlusOneWarning, *place[0])
+
+    return warn
 
 
 def _place() -> Place:

@@ -23,7 +23,7 @@ from lineside.testing._database import TestDatabase
 from lineside.testing._events import EventLog, capture_events
 from lineside.testing._factories import Factory
 from lineside.testing._factory_attributes import Association, Sequence, Trait, Transient, Values
-from lineside.testing._queries import assert_no_queries, assert_queries_count
+from lineside.testing._queries import assert_no_n_plus_one, assert_no_queries, assert_queries_count
 from lineside.testing._response import TestResponse
 from lineside.testing._transactional import TransactionalTests, transactional_tests
 
@@ -42,6 +42,7 @@ __all__ = [
     "assert_all_authorized",
     "assert_can",
     "assert_cannot",
+    "assert_no_n_plus_one",
     "assert_no_queries",
     "assert_queries_count",
     "capture_events",

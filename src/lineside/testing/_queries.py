@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from lineside.models import Database
 
-__all__ = ["assert_no_queries", "assert_queries_count"]
+__all__ = ["assert_no_n_plus_one", "assert_no_queries", "assert_queries_count"]
 
 # As in Rails, neither what frames a transaction nor what sets up a connection counts.
 _NOT_COUNTED: Final = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "PRAGMA", "SET ", "SHOW ")
@@ -55,6 +55,21 @@ def assert_queries_count(
 def assert_no_queries(*, database: "Database | None" = None) -> Any:
     """Fail if a block runs a query (Rails' ``assert_no_queries``); see `assert_queries_count`."""
     return assert_queries_count(0, database=database)
+
+
+@contextmanager
+def assert_no_n_plus_one() -> Generator[None]:
+    """Fail if a block runs the same query once for each record of a list (as Prosopite's ``scan``).
+
+    Raises:
+        AssertionError: It does; the message has the place, the query and the remedy.
+    """
+    from lineside.models import collect_n_plus_one
+
+    with collect_n_plus_one() as found:
+        yield
+    if found:
+        raise AssertionError(found[0])
 
 
 def _is_of(connection: Any, database: "Database") -> bool:
