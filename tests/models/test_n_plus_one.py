@@ -297,7 +297,7 @@ class TestModes:
 
 
 async def test_what_was_seen_is_bounded_and_goes_with_its_transaction(database: Database) -> None:
-    watch = _Watch(3, raises=True)
+    watch = _Watch(3, lambda _message, _place: None)
     event.listen(database.engine.sync_engine, "before_cursor_execute", watch)
     async with database.engine.connect() as connection:
         for number in range(1_500):
