@@ -8,7 +8,7 @@ from sqlalchemy.orm import QueryableAttribute, RelationshipProperty
 
 from lineside.models._columns import expression, keys_of, python_type_of
 from lineside.models._state import instance_state
-from lineside.models._values import Range, contains_any, equals, within
+from lineside.models._values import Range, contains_any, equals, operand, within
 
 _COLLECTIONS = (list, tuple, set, frozenset)
 
@@ -42,9 +42,13 @@ def condition(attribute: QueryableAttribute[Any], value: Any) -> ColumnElement[b
 
 
 def _whole_numbers(attribute: QueryableAttribute[Any], value: range) -> ColumnElement[bool]:
-    if value.step != 1:
-        return contains_any(attribute, list(value))
-    return within(attribute, Range(value.start, value.stop, exclude_end=True))
+    if not value:
+        return contains_any(attribute, [])
+    numbers = value if value.step > 0 else value[::-1]
+    bounds = within(attribute, Range(numbers[0], numbers[-1]))
+    if numbers.step == 1:
+        return bounds
+    return and_(bounds, (attribute - operand(attribute, numbers[0])) % numbers.step == 0)
 
 
 def _is_a_value(attribute: QueryableAttribute[Any]) -> bool:

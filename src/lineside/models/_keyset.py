@@ -16,7 +16,7 @@ from lineside.models._columns import mapper_of
 from lineside.models._ordering import in_order, sorted_by
 from lineside.models._pages import KeysetPage
 from lineside.models._terminals import every
-from lineside.models._values import InvalidValueError, operand
+from lineside.models._values import InvalidValueError, operand, sortable
 
 T = TypeVar("T")
 _VERSION: Final = 1
@@ -86,6 +86,7 @@ def _behind(keys: list[_Key], values: list[Any]) -> ColumnElement[bool]:
 
 def _later(column: Any, value: Any, *, is_descending: bool) -> ColumnElement[bool]:
     # NULL is the greatest value, as in `sorted_by`.
+    value = sortable(column, value)
     if is_descending:
         before: ColumnElement[bool] = column.is_not(None) if value is None else column < value
         return before

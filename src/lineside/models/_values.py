@@ -1,6 +1,5 @@
 """Values as conditions: put into the type of their column, or refused before the database sees them."""
 
-from contextlib import suppress
 from enum import Enum
 from typing import Any, ClassVar, Final
 
@@ -140,6 +139,11 @@ def _widest(kind: Integer) -> int:
     return 2**15 - 1 if isinstance(kind, SmallInteger) else 2**31 - 1
 
 
+def sortable(attribute: QueryableAttribute[Any], value: Any) -> Any:
+    """Return a value that may stand beside ``<``: SQLAlchemy refuses a bare True or False there."""
+    return literal(value, attribute.type) if isinstance(value, bool) else value
+
+
 def equals(attribute: QueryableAttribute[Any], value: Any) -> ColumnElement[bool]:
     """Compare a column with a value; None is NULL.
 
@@ -163,13 +167,18 @@ def contains_any(attribute: QueryableAttribute[Any], values: Any) -> ColumnEleme
         InvalidValueError: A value is not of the column's type.
     """
     found: list[Any] = []
+    are_possible = True
     for value in values:
+        if value is None:
+            continue
         cast_value(attribute.parent.class_, attribute.key, value)
-        with suppress(InvalidValueError):
+        try:
             found.append(operand(attribute, value))
+        except InvalidValueError:
+            are_possible = False
     # An empty IN is false, and no syntax error: SQLAlchemy writes it so.
-    is_among = attribute.in_([value for value in found if value is not None])
-    return or_(is_among, attribute.is_(None)) if None in values else is_among
+    is_among = attribute.in_(found) if found or are_possible else _never(attribute)
+    return or_(is_among, attribute.is_(None)) if any(value is None for value in values) else is_among
 
 
 def within(attribute: QueryableAttribute[Any], values: Range) -> ColumnElement[bool]:
@@ -189,7 +198,7 @@ def within(attribute: QueryableAttribute[Any], values: Range) -> ColumnElement[b
 def _bounded(attribute: QueryableAttribute[Any], value: Any, compare: Any) -> ColumnElement[bool]:
     found = cast_value(attribute.parent.class_, attribute.key, value)
     try:
-        bound: ColumnElement[bool] = compare(attribute, operand(attribute, value))
+        bound: ColumnElement[bool] = compare(attribute, sortable(attribute, operand(attribute, value)))
     except InvalidValueError:
         if not isinstance(found, int):
             raise
