@@ -1,5 +1,6 @@
 """The tables that the tests of queries share, and a way to ask each question with and without ``await``."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,6 +21,11 @@ from lineside.models._record import Record
 from lineside.models._sync_query import SyncQuery
 
 _TABLES: Final = registry()
+
+
+def spelt(value: object) -> str:
+    """Name a parameter of a test: the same in every process, which addresses of objects are not."""
+    return re.sub(r" (object )?at 0x[0-9a-f]+", "", repr(value))
 
 
 class Base(Model, registry=_TABLES):

@@ -8,7 +8,7 @@ from sqlalchemy import func, literal_column, select, text
 
 from lineside.models import Database, InvalidValueError, UnknownAttributeError
 from lineside.models._query import Query
-from tests.models.publishing import STYLES, Ask, Author, Post, Seat, State, posts, saved, statements_of
+from tests.models.publishing import STYLES, Ask, Author, Post, Seat, State, posts, saved, spelt, statements_of
 from tests.models.publishing import Base as Base
 
 pytestmark = pytest.mark.anyio
@@ -126,7 +126,7 @@ async def test_a_key_of_two_columns(ask: Ask) -> None:
         ({"views": literal_column("1")}, TypeError),
         ({"title": func.lower(literal_column("title"))}, TypeError),
     ],
-    ids=repr,
+    ids=spelt,
 )
 async def test_what_cannot_be_written_is_refused(
     database: Database, values: dict[str, Any], error: type[Exception]

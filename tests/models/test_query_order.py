@@ -8,7 +8,7 @@ from sqlalchemy import func, literal_column, text
 
 from lineside.models import Database, StrictLoadingViolationError, UnknownAttributeError
 from lineside.models._query import Query
-from tests.models.publishing import STYLES, Ask, Author, Comment, Post, posts, saved, titles
+from tests.models.publishing import STYLES, Ask, Author, Comment, Post, posts, saved, spelt, titles
 from tests.models.publishing import Base as Base
 
 pytestmark = pytest.mark.anyio
@@ -83,7 +83,7 @@ async def test_reorder_by_nothing_sorts_by_nothing() -> None:
         (1, TypeError),
         (["title"], TypeError),
     ],
-    ids=repr,
+    ids=spelt,
 )
 def test_what_is_no_column_is_refused(method: str, column: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
@@ -118,7 +118,7 @@ async def test_a_selection_goes_with_loads_orders_and_parts(ask: Ask) -> None:
     assert (post.title, post.author.name, post.comments) == ("a", "Ada", [])
 
 
-@pytest.mark.parametrize("column", ["titel", "author", Post.author, Comment.id, text("title"), 1], ids=repr)
+@pytest.mark.parametrize("column", ["titel", "author", Post.author, Comment.id, text("title"), 1], ids=spelt)
 def test_a_selection_is_of_the_columns_of_the_model(column: Any) -> None:
     with pytest.raises((UnknownAttributeError, TypeError)):
         Query(Post).select(column)

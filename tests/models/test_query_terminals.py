@@ -10,7 +10,7 @@ from sqlalchemy import func, literal_column, text
 from lineside.exceptions import RecordNotFound
 from lineside.models import Database, UnknownAttributeError
 from lineside.models._query import Query
-from tests.models.publishing import STYLES, Ask, Post, Seat, posts, saved, titles
+from tests.models.publishing import STYLES, Ask, Post, Seat, posts, saved, spelt, titles
 from tests.models.publishing import Base as Base
 
 pytestmark = pytest.mark.anyio
@@ -233,7 +233,7 @@ async def test_what_some_database_cannot_compute_is_refused_by_all(
 
 
 @pytest.mark.parametrize("method", ["limit", "offset"])
-@pytest.mark.parametrize("count", [-1, 2**63, True, 1.5, "1", "1; DROP TABLE post", text("1")], ids=repr)
+@pytest.mark.parametrize("count", [-1, 2**63, True, 1.5, "1", "1; DROP TABLE post", text("1")], ids=spelt)
 def test_a_limit_is_a_whole_number_that_databases_know(method: str, count: Any) -> None:
     with pytest.raises((TypeError, ValueError), match=rf"{method}\(\) takes a "):
         getattr(Query(Post), method)(count)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import registry
 from lineside.models import Database, InvalidValueError, Range, UnknownAttributeError
 from lineside.models._model import Model
 from lineside.models._query import Query
-from tests.models.publishing import STYLES, Ask, Author, Comment, Post, State, saved, titles
+from tests.models.publishing import STYLES, Ask, Author, Comment, Post, State, saved, spelt, titles
 from tests.models.publishing import Base as Base
 
 pytestmark = pytest.mark.anyio
@@ -183,7 +183,7 @@ def test_an_unknown_column_is_refused_with_the_known_ones(method: str) -> None:
         Post,
         Post.author,
     ],
-    ids=repr,
+    ids=spelt,
 )
 def test_sql_as_text_and_what_is_no_condition_are_refused(method: str, criterion: Any) -> None:
     with pytest.raises(TypeError, match="takes"):

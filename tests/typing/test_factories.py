@@ -2,13 +2,18 @@
 
 from typing import Any, assert_type
 
+from sqlalchemy.orm import registry
 from sqlmodel import Field
 
 from lineside.models import Model
 from lineside.testing import Factory, Sequence, TestApp
 
 
-class Post(Model, table=True):
+class Base(Model, registry=registry()):
+    """Tables of this file."""
+
+
+class Post(Base, table=True):
     title: str = Field(max_length=80)
 
 

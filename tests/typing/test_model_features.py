@@ -3,6 +3,8 @@
 from typing import Any, assert_type
 from uuid import UUID
 
+from sqlalchemy.orm import registry
+
 from lineside.models._json import JSONField
 from lineside.models._model import Model, ULIDModel, UUIDModel
 from lineside.models._query import Query
@@ -10,19 +12,31 @@ from lineside.models._soft_delete import SoftDelete, SyncSoftModel, SyncSoftReco
 from lineside.models._tokens import has_secure_token
 
 
+class Base(Model, registry=registry()):
+    """Tables of this file."""
+
+
 @has_secure_token("token")
-class Post(SoftDelete, Model, table=True):
+class Post(SoftDelete, Base, table=True):
     title: str = ""
     views: int = 0
     meta: dict[str, Any] = JSONField(default_factory=dict)
     token: str
 
 
-class Invoice(UUIDModel, table=True):
+class Numbered(UUIDModel, registry=registry()):
+    """Tables with UUIDs."""
+
+
+class Invoice(Numbered, table=True):
     number: int
 
 
-class Parcel(ULIDModel, table=True):
+class Lettered(ULIDModel, registry=registry()):
+    """Tables with ULIDs."""
+
+
+class Parcel(Lettered, table=True):
     number: int
 
 

@@ -3,7 +3,7 @@
 from typing import Any, assert_type
 
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, registry
 from sqlmodel import Field, SQLModel
 
 from lineside.exceptions import SupportsErrorDetails
@@ -14,6 +14,10 @@ from lineside.models._rules import SupportsValidate
 from lineside.models._uniqueness import unique_violation
 from lineside.models._validations import errors_of
 from lineside.models._validations import validate as run
+
+
+class Base(SQLModel, registry=registry()):
+    """Tables of this file."""
 
 
 class Polite:
@@ -38,7 +42,7 @@ async def shouts(record: Any, errors: Errors) -> None:
 )
 @validates("email", uniqueness={"scope": ("title",), "case_sensitive": False}, allow_none=True)
 @validates_with(Polite(), shouts)
-class Post(SQLModel, table=True):
+class Post(Base, table=True):
     """Every option of a declaration."""
 
     id: int | None = Field(default=None, primary_key=True)
@@ -76,8 +80,9 @@ async def questions(post: Post, session: Session, error: IntegrityError) -> None
     _object: SupportsValidate = Polite()
 
 
-# Each of these is an error to a type checker; an ignore that is not needed would be one, too.
-validates("title", nonsense=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-validates("title", length={"max": 3})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-validates("title", presence=True, on="save")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-validates("title", numericality={"greater": 1})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+def refuse() -> None:
+    """Each of these is an error to a type checker; an ignore that is not needed would be one, too."""
+    validates("title", nonsense=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    validates("title", length={"max": 3})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    validates("title", presence=True, on="save")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    validates("title", numericality={"greater": 1})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

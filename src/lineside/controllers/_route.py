@@ -136,7 +136,8 @@ def _with_callbacks(
             response = await handler(request)
         except Halt as halt:
             return await finish(halt.response, halted=True)
-        except GateClosed:
+        except GateClosed as closed:
+            await _leave_dependencies(request, closed)
             return await finish(error=await probe.errors(request))
         except RequestValidationError as error:
             # A callback that misses its part of a broken body is not the fault to tell.
@@ -146,6 +147,15 @@ def _with_callbacks(
         return await finish(response)
 
     return handle
+
+
+async def _leave_dependencies(request: Request, error: BaseException) -> None:
+    """Close what was resolved, as the error would: the probe resolves it again.
+
+    Two sessions of one request would wait for each other where one of them may write.
+    """
+    for stack in ("fastapi_function_astack", "fastapi_inner_astack"):
+        await request.scope[stack].__aexit__(type(error), error, error.__traceback__)
 
 
 def _rescuer(
