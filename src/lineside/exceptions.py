@@ -246,6 +246,10 @@ class RecordInvalid(LinesideError, ValueError):  # noqa: N818 - ActiveRecord's n
         self.errors = errors
         self.record = record
 
+    def details(self) -> list[dict[str, Any]]:
+        """Return the errors in the shape of FastAPI's 422."""
+        return self.errors.details()
+
 
 class AccessDeniedError(LinesideError):
     """The ability does not grant this action on this subject.

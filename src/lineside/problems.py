@@ -35,7 +35,6 @@ from lineside.exceptions import (
     LinesideError,
     NotAcceptableError,
     PayloadTooLargeError,
-    RecordInvalid,
     UnknownVersionError,
 )
 from lineside.instrumentation import request_id
@@ -119,10 +118,11 @@ def _detail_of(error: Exception, status: int, *, debug: bool) -> Any:
 
 
 def _errors_in(error: Exception) -> Sequence[Any] | None:
-    """Return the single errors of a request or a record that breaks its validations."""
+    """Return the single errors of a request, or of what lineside says of one: an error with ``details()``."""
     if isinstance(error, RequestValidationError):
         return error.errors()
-    return error.errors.details() if isinstance(error, RecordInvalid) else None
+    details: Any = getattr(error, "details", None) if isinstance(error, LinesideError) else None
+    return details() if callable(details) else None
 
 
 def _validation_errors(errors_in: Sequence[Any]) -> list[Any]:

@@ -27,12 +27,12 @@ class Decorator:
     """
 
     def __init__(self, kind: Kind, moment: Moment, on: frozenset[str] = _ALL_ACTIONS) -> None:
-        self._kind: Kind = kind
-        self._moment: Moment = moment
-        self._on = on
+        self.kind: Kind = kind
+        self.moment: Moment = moment
+        self.on = on
 
     def __repr__(self) -> str:
-        return f"@{self._kind}_{self._moment}"
+        return f"@{self.kind}_{self.moment}"
 
     @overload
     def __call__(self, method: _Method, /) -> _Method: ...
@@ -63,35 +63,55 @@ class Decorator:
             if_: The name of a method or attribute, or a function of the record: run only if it is true.
             unless: The same, to run only if it is false.
         """
-        actions = self._on if on is None else frozenset({on} if isinstance(on, str) else on)
-        mark = declare(self._kind, only=[self._moment], on=actions, if_=if_, unless=unless)
+        actions = self.on if on is None else frozenset({on} if isinstance(on, str) else on)
+        mark = declare(self.kind, only=[self.moment], on=actions, if_=if_, unless=unless)
         return mark if method is None else mark(method)
 
 
 before_validation = Decorator("before", "validation")
+"""Before the validations of a save."""
 after_validation = Decorator("after", "validation")
+"""After the validations of a save."""
 before_save = Decorator("before", "save")
+"""Before a row is created or updated."""
 around_save = Decorator("around", "save")
+"""Around the creation or the update of a row."""
 after_save = Decorator("after", "save")
+"""After a row was created or updated, inside the transaction."""
 before_create = Decorator("before", "create")
+"""Before a row is created."""
 around_create = Decorator("around", "create")
+"""Around the creation of a row."""
 after_create = Decorator("after", "create")
+"""After a row was created, inside the transaction."""
 before_update = Decorator("before", "update")
+"""Before a row is updated."""
 around_update = Decorator("around", "update")
+"""Around the update of a row."""
 after_update = Decorator("after", "update")
+"""After a row was updated, inside the transaction."""
 before_destroy = Decorator("before", "destroy")
+"""Before a row is deleted."""
 around_destroy = Decorator("around", "destroy")
+"""Around the deletion of a row."""
 after_destroy = Decorator("after", "destroy")
+"""After a row was deleted, inside the transaction."""
 after_commit = Decorator("after", "commit")
+"""After the transaction that wrote the row is committed; once for each record."""
 after_create_commit = Decorator("after", "commit", frozenset({"create"}))
+"""After the transaction that created the row is committed."""
 after_update_commit = Decorator("after", "commit", frozenset({"update"}))
+"""After the transaction that updated the row is committed."""
 after_save_commit = Decorator("after", "commit", frozenset({"create", "update"}))
+"""After the transaction that created or updated the row is committed."""
 after_destroy_commit = Decorator("after", "commit", frozenset({"destroy"}))
+"""After the transaction that deleted the row is committed."""
 after_rollback = Decorator("after", "rollback")
+"""After the transaction or savepoint that wrote the row was rolled back."""
 
 #: The names of methods that are callbacks without a decorator, with what they would be decorated with.
 WELL_KNOWN: Final[dict[str, tuple[Kind, Moment, frozenset[str]]]] = {
-    name: (decorator._kind, decorator._moment, decorator._on)
+    name: (decorator.kind, decorator.moment, decorator.on)
     for name, decorator in list(globals().items())
     if isinstance(decorator, Decorator)
 }

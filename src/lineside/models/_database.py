@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, LiteralString, TypeVar
 
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection, Engine, MetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import Session as OrmSession
 from sqlmodel import Session, SQLModel
@@ -246,10 +246,15 @@ class Database:
         engine = bind.engine if isinstance(bind, Connection) else bind
         return engine is not None and (self._writing.own(engine) or self._reading.own(engine))
 
-    async def create_all(self) -> None:
-        """Create the tables of all SQLModel classes that do not exist yet."""
+    async def create_all(self, metadata: MetaData | None = None) -> None:
+        """Create the tables that do not exist yet.
+
+        Args:
+            metadata: Of which classes. Default: all of SQLModel's own registry.
+        """
+        tables = SQLModel.metadata if metadata is None else metadata
         async with self.engine.begin() as connection:
-            await connection.run_sync(SQLModel.metadata.create_all)
+            await connection.run_sync(tables.create_all)
 
     async def dispose(self) -> None:
         """Close all connections; the next query opens new ones. A database in memory ends with this."""

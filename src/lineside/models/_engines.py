@@ -44,7 +44,7 @@ class Engines:
         self._in_memory = self.backend == "sqlite" and given.database in (None, "", ":memory:")
         self._url = _sqlite.memory_url(given) if self._in_memory else given
         self._deadlines = deadlines
-        self._n_plus_one = checked_mode(n_plus_one)
+        self._n_plus_one: NPlusOneMode = checked_mode(n_plus_one)
         self._options: dict[str, Any] = {"echo": echo, "pool_size": pool_size}
         self._async_engine: AsyncEngine | None = None
         self._sync_engine: Engine | None = None

@@ -1,7 +1,7 @@
 """What the model layer raises, in ActiveRecord's words; see `lineside.exceptions` for the tree."""
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -41,6 +41,10 @@ class UnknownAttributeError(LinesideError, AttributeError):
         super().__init__(f"{model} has no attribute {name!r}; it has {', '.join(self.known)}")
         self.name = name  # after AttributeError's own __init__, which would set it to None
 
+    def details(self) -> list[dict[str, Any]]:
+        """Return the error in the shape of FastAPI's 422, without the names that exist."""
+        return [{"type": "unknown_attribute", "loc": ("query",), "msg": "There is no such attribute"}]
+
 
 class ForbiddenAttributesError(LinesideError):
     """Mass assignment of an attribute that the model does not permit.
@@ -62,6 +66,13 @@ class ForbiddenAttributesError(LinesideError):
             f"{model}: {', '.join(self.names)} cannot be assigned from outside; "
             f"permitted: {', '.join(self.permitted) or 'nothing'}"
         )
+
+    def details(self) -> list[dict[str, Any]]:
+        """Return the errors in the shape of FastAPI's 422."""
+        return [
+            {"type": "extra_forbidden", "loc": ("body", name), "msg": "This cannot be assigned from outside"}
+            for name in self.names
+        ]
 
 
 class StaleObjectError(LinesideError, StaleDataError):

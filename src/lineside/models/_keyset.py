@@ -33,6 +33,10 @@ class InvalidCursorError(RequestError):
     def __init__(self) -> None:
         super().__init__("this cursor is not valid for this list; begin without a cursor")
 
+    def details(self) -> list[dict[str, Any]]:
+        """Return the error in the shape of FastAPI's 422."""
+        return [{"type": "invalid_cursor", "loc": ("query", "after"), "msg": self.message}]
+
 
 def keyset(session: Session, query: Builder[T], after: str | None, limit: int) -> KeysetPage[T]:
     """Load the rows behind a cursor.
@@ -97,7 +101,10 @@ def _later(column: Any, value: Any, *, is_descending: bool) -> ColumnElement[boo
 
 def _write(query: Builder[Any], keys: list[_Key], record: Any) -> str:
     values = [_JSON.dump_python(getattr(record, column.key), mode="json") for column, _ in keys]
-    data = strict_json.dumps([_VERSION, _order(query, keys), values])
+    return _encoded(strict_json.dumps([_VERSION, _order(query, keys), values]))
+
+
+def _encoded(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
@@ -114,7 +121,8 @@ def _read(query: Builder[Any], keys: list[_Key], cursor: str) -> list[Any]:
             pass
         case _:
             raise InvalidCursorError
-    if len(values) != len(keys):
+    # Each place in a list has one cursor: a cache need not keep several.
+    if len(values) != len(keys) or _encoded(data) != cursor:
         raise InvalidCursorError
     return [_value(column, value) for (column, _), value in zip(keys, values, strict=True)]
 

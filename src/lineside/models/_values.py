@@ -35,6 +35,11 @@ class InvalidValueError(RequestError, ValueError):
         super().__init__(f"{model}.{name}: {reason}")
         self.model = model
         self.name = name
+        self.reason = reason
+
+    def details(self) -> list[dict[str, Any]]:
+        """Return the error in the shape of FastAPI's 422."""
+        return [{"type": "invalid_value", "loc": ("query", self.name), "msg": self.reason}]
 
 
 class Range:
