@@ -73,7 +73,8 @@ def test_records(session: Session, table: tuple[Row, ...], steps: list[Step]) ->
     first, last = query.first(), query.last()
     assert (first and first.id, last and last.id) == (rows[0] if rows else None, rows[-1] if rows else None)
     assert len(query.take(2)) == min(2, len(rows))
-    assert Counter(keys(SyncQuery(Item).unscoped().where(id=query).all())) == Counter(rows)
+    if not query.state.columns:  # with them, it stands for their values
+        assert Counter(keys(SyncQuery(Item).unscoped().where(id=query).all())) == Counter(rows)
 
 
 @EXAMPLES

@@ -14,7 +14,7 @@ from sqlalchemy.orm import registry
 from lineside.models import Database, InvalidValueError, Range, UnknownAttributeError
 from lineside.models._model import Model
 from lineside.models._query import Query
-from tests.models.publishing import STYLES, Ask, Author, Comment, Post, State, saved, spelt, titles
+from tests.models.publishing import STYLES, Ask, Author, Comment, Post, Seat, State, saved, spelt, titles
 from tests.models.publishing import Base as Base
 
 pytestmark = pytest.mark.anyio
@@ -193,6 +193,12 @@ def test_sql_as_text_and_what_is_no_condition_are_refused(method: str, criterion
 def test_a_query_for_another_class_is_no_condition() -> None:
     with pytest.raises(TypeError, match=r"Post.*Comment"):
         Query(Post).where(views=1).or_(Query(Comment).where(body="a"))
+
+
+def test_a_query_as_a_value_has_one_column() -> None:
+    for query in (Query(Post).select("id", "title"), Query(Seat)):
+        with pytest.raises(TypeError, match="has one column, not 2"):
+            Query(Post).where(id=query)
 
 
 def test_a_class_without_a_table_says_what_is_missing() -> None:

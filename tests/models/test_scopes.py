@@ -36,6 +36,7 @@ class Book(Base, table=True):
         return query.where(is_out=False)
 
     @scope
+    @staticmethod
     def many(query: Query["Book"], copies: int = 2) -> Query["Book"]:
         return query.where(Book.copies >= copies).order("-copies")
 
@@ -61,6 +62,7 @@ class Note(Live, table=True):
     shelf: Shelf | None = Relationship(back_populates="notes")
 
     @default_scope
+    @staticmethod
     def by_rank(query: Query[Any]) -> Query[Any]:
         return query.order("rank")
 

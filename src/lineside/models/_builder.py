@@ -199,10 +199,17 @@ class Builder(Generic[T]):
         return self._state.ordering
 
     def as_subquery(self) -> Select[Any]:
-        """Return the keys that the query finds, for an IN; of one selected column its values instead."""
+        """Return the keys that the query finds, for an IN; of one selected column its values instead.
+
+        Raises:
+            TypeError: It has several columns, and nothing can be one of them.
+        """
         state = self.scoped().state
+        columns = state.columns or keys_of(self.model)
+        if len(columns) != 1:
+            raise TypeError(f"a query as a value has one column, not {len(columns)}; select one of them")
         if state.columns:
-            return statements.values(self.model, statements.unordered(state), state.columns)
+            return statements.values(self.model, statements.unordered(state), columns)
         return statements.keys(self.model, statements.unordered(state))
 
     def blank(self) -> Self:

@@ -72,7 +72,7 @@ class Groups(Generic[T]):
     def _by_group(self, session: Session, value: Any) -> dict[Any, Any]:
         rows = session.execute(self.statement(*self._columns.values(), value))
         if len(self._columns) == 1:
-            return {row[0]: row[1] for row in rows}
+            return {row[0]: row[-1] for row in rows}
         return {tuple(row[:-1]): row[-1] for row in rows}
 
     def _aggregate(self, session: Session, kind: Kind, column: Any) -> dict[Any, Any]:

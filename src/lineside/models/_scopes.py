@@ -20,11 +20,13 @@ class scope(Generic[T, P]):  # noqa: N801 - used as a decorator
     """Make a query of a class reusable (as Rails' ``scope``).
 
         @scope
+        @staticmethod
         def published(query: Query["Post"]) -> Query["Post"]:
             return query.where(published=True)
 
     Then ``Post.published()`` begins a query, and ``query.scopes("published")`` or
-    ``query.merge(Post.published())`` adds it to one.
+    ``query.merge(Post.published())`` adds it to one. ``@staticmethod`` is for type checkers, which take the
+    first parameter for a record otherwise; without it, it works the same.
 
     Args:
         function: Takes a query, and further arguments if it needs some, and returns a query.

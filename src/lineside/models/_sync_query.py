@@ -31,7 +31,9 @@ class SyncQuery(Builder[T], Generic[T]):
     __slots__ = ()
 
     @overload
-    def find(self, key: list[Any], /, *, session: Session | None = None) -> list[T]: ...
+    def find(  # pyright: ignore[reportOverlappingOverload] # a list of keys is no key
+        self, key: list[Any], /, *, session: Session | None = None
+    ) -> list[T]: ...
     @overload
     def find(self, key: Any, /, *, session: Session | None = None) -> T: ...
     def find(self, key: Any, /, *, session: Session | None = None) -> T | list[T]:

@@ -141,8 +141,11 @@ def _dialect(session: Session, model: type) -> Dialect:
 
 
 def _key_of(record: Any) -> Any:
-    parts = tuple(getattr(record, column.key) for column in keys_of(type(record)))
-    return parts if len(parts) > 1 else parts[0]
+    return _one_or_all([getattr(record, column.key) for column in keys_of(type(record))])
+
+
+def _one_or_all(parts: list[Any]) -> Any:
+    return tuple(parts) if len(parts) > 1 else parts[0]
 
 
 def _cast_key(model: type, key: Any, dialect: Dialect) -> Any:
@@ -152,12 +155,12 @@ def _cast_key(model: type, key: Any, dialect: Dialect) -> Any:
     if len(parts) != len(columns):
         return None
     try:
-        cast_parts = tuple(
+        cast_parts = [
             cast_value(model, column.key, part) for column, part in zip(columns, parts, strict=True)
-        )
+        ]
     except InvalidValueError:
         return None
     pairs = zip(columns, cast_parts, strict=True)
     if any(part is None or not fits(model, column.key, part, dialect) for column, part in pairs):
         return None
-    return cast_parts if len(cast_parts) > 1 else cast_parts[0]
+    return _one_or_all(cast_parts)
