@@ -5,7 +5,6 @@ uvicorn --factory examples.blog.step6_models:create_app
 
 import logging
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query
@@ -125,12 +124,9 @@ async def show_feed(
 
 
 def use_records(app: FastAPI) -> None:
-    """Let `before` open sessions of ours: there a record finds its session by itself.
-
-    They take SQLite's lock to write when they write: most requests only read, and none waits for another.
-    """
+    """Let `before` open sessions of ours: there a record finds its session by itself."""
     database: Database = app.state.lineside.database
-    app.state.sessions = partial(database.session, sqlite_begin="DEFERRED")
+    app.state.sessions = database.session
 
 
 def add_feed(app: FastAPI) -> None:
