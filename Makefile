@@ -6,8 +6,6 @@ PYTHON ?= $(firstword $(foreach p,python3.11 python3 python3.13 python3.12,\
 	$(shell $(p) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(p))))
 BIN := .venv/bin
 READY := .venv/.ready
-# Every place whose code is executed: snippets of pages and docstrings, the examples, the tests.
-TESTED := README.md docs src examples tests
 
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test lint docs bench clean
@@ -31,11 +29,8 @@ $(READY): pyproject.toml
 demo: setup ## Serve the example blog on 127.0.0.1:8000 (PORT=... for another port)
 	@$(BIN)/python -m examples.blog
 
-# --concurrency=thread, without greenlet: with it coverage runs Python code while a thread's greenlets are freed,
-# and CPython 3.11 may then trace the same instruction for ever. A few lines behind a query count as missed instead.
-test: setup ## Run every test, page snippet and example, with branch coverage
-	$(BIN)/python -m coverage run --concurrency=thread -m pytest $(TESTED)
-	@$(BIN)/python -m coverage report
+test: setup ## Run every test, page snippet and example, with branch coverage, in two processes
+	@$(BIN)/python scripts/run_tests.py
 
 # PATH: --verifytypes looks at the packages of the first `python` there, and not at pyproject.toml.
 lint: setup ## Check style, types, the public API's types and the import contracts

@@ -256,7 +256,7 @@ def test_a_value_that_is_taken_in_between_is_the_same_error(client: TestClient, 
     """The index refuses what the question let through: another writer was faster."""
     created(client, slug="one")
     # The row is there, but hidden from the question: as if it were written a moment later.
-    validator = "lineside.models._unique_validator.Uniqueness._is_taken"
+    validator = "lineside.models._validation._unique_validator.Uniqueness._is_taken"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(validator, lambda *_call: False)
         response = client.post("/posts", json={"title": "Second", "slug": "one"})

@@ -14,11 +14,11 @@ from sqlalchemy import event
 from sqlalchemy.orm import registry
 from sqlmodel import Field, Relationship
 
-from lineside.models._database import Database
-from lineside.models._model import Model
-from lineside.models._query import Query
-from lineside.models._record import Record
-from lineside.models._sync_query import SyncQuery
+from lineside.models._base._model import Model
+from lineside.models._base._record import Record
+from lineside.models._connection._database import Database
+from lineside.models._relation._query import Query
+from lineside.models._relation._sync_query import SyncQuery
 
 _TABLES: Final = registry()
 

@@ -10,9 +10,9 @@ from sqlmodel import Field
 
 from lineside.exceptions import CallbackError, RecordInvalid
 from lineside.models import Database
-from lineside.models._callbacks import around_create, around_save
-from lineside.models._declarations import validates
-from lineside.models._model import Model
+from lineside.models._base._model import Model
+from lineside.models._lifecycle._callbacks import around_create, around_save
+from lineside.models._validation._declarations import validates
 from tests.models.ways import STYLES, Way, rows
 
 pytestmark = pytest.mark.anyio

@@ -8,8 +8,8 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, Relationship, SQLModel
 
 from lineside.models import Database
+from lineside.models._base._model import Model
 from lineside.models._exceptions import ForbiddenAttributesError, UnknownAttributeError
-from lineside.models._model import Model
 from tests.models.ways import rows
 
 pytestmark = pytest.mark.anyio

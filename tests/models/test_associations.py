@@ -10,12 +10,12 @@ from sqlmodel import Field, Relationship, SQLModel
 
 from lineside.exceptions import ConfigurationError, RecordInvalid, RecordNotFound
 from lineside.models import Database
-from lineside.models._declarations import validates
-from lineside.models._declared import belongs_to, has_many
+from lineside.models._association._declared import belongs_to, has_many
+from lineside.models._base._model import Model
+from lineside.models._connection._transactions import transaction
 from lineside.models._exceptions import ForbiddenAttributesError, UnknownAttributeError
-from lineside.models._model import Model
-from lineside.models._query import Query
-from lineside.models._transactions import transaction
+from lineside.models._relation._query import Query
+from lineside.models._validation._declarations import validates
 from tests.models.ways import rows
 
 pytestmark = pytest.mark.anyio

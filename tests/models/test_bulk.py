@@ -13,14 +13,14 @@ from sqlmodel import Field, UniqueConstraint
 
 from lineside.exceptions import ConfigurationError, RecordInvalid
 from lineside.models import Database
-from lineside.models._callbacks import before_save
-from lineside.models._declarations import validates
-from lineside.models._enums import EnumField
+from lineside.models._attribute._enums import EnumField
+from lineside.models._attribute._json import JSONField
+from lineside.models._base._model import Model, UUIDModel
+from lineside.models._base._record import Record
 from lineside.models._exceptions import UnknownAttributeError
-from lineside.models._json import JSONField
-from lineside.models._model import Model, UUIDModel
-from lineside.models._normalizes import normalizes
-from lineside.models._record import Record
+from lineside.models._lifecycle._callbacks import before_save
+from lineside.models._validation._declarations import validates
+from lineside.models._validation._normalizes import normalizes
 
 pytestmark = pytest.mark.anyio
 

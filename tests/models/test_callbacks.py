@@ -9,7 +9,8 @@ from sqlmodel import Field
 
 from lineside.exceptions import CallbackError
 from lineside.models import Database
-from lineside.models._callbacks import (
+from lineside.models._base._model import Model
+from lineside.models._lifecycle._callbacks import (
     after_commit,
     after_create,
     after_create_commit,
@@ -30,7 +31,6 @@ from lineside.models._callbacks import (
     before_update,
     before_validation,
 )
-from lineside.models._model import Model
 from tests.models.ways import STYLES, Way, rows
 
 pytestmark = pytest.mark.anyio

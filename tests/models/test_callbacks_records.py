@@ -13,11 +13,11 @@ from sqlmodel import Field, Relationship
 
 from lineside.exceptions import RecordInvalid
 from lineside.models import Database
-from lineside.models._ambient import AnySession, current_session
-from lineside.models._callbacks import after_commit
-from lineside.models._declarations import validates
-from lineside.models._model import Model
-from lineside.models._transactions import transaction
+from lineside.models._base._model import Model
+from lineside.models._connection._ambient import AnySession, current_session
+from lineside.models._connection._transactions import transaction
+from lineside.models._lifecycle._callbacks import after_commit
+from lineside.models._validation._declarations import validates
 from tests.models.ways import STYLES, Style, Way, rows
 
 pytestmark = pytest.mark.anyio

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy.orm import registry
 
 from lineside.models import Database
-from lineside.models._json import JSONField
-from lineside.models._model import Model, UUIDModel
-from lineside.models._record import Record
-from lineside.models._tokens import has_secure_token
+from lineside.models._attribute._json import JSONField
+from lineside.models._attribute._tokens import has_secure_token
+from lineside.models._base._model import Model, UUIDModel
+from lineside.models._base._record import Record
 
 pytestmark = pytest.mark.anyio
 

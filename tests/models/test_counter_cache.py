@@ -12,11 +12,11 @@ from sqlmodel import Field, Relationship
 
 from lineside.exceptions import ConfigurationError, RecordNotFound
 from lineside.models import Database
-from lineside.models._counter_cache import reset_counters
-from lineside.models._declared import belongs_to, has_many
+from lineside.models._association._counter_cache import reset_counters
+from lineside.models._association._declared import belongs_to, has_many
+from lineside.models._base._model import Model
+from lineside.models._connection._transactions import transaction
 from lineside.models._exceptions import UnknownAttributeError
-from lineside.models._model import Model
-from lineside.models._transactions import transaction
 from tests.models.ways import STYLES, Way, rows
 
 pytestmark = pytest.mark.anyio

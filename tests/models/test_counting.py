@@ -9,8 +9,8 @@ from sqlmodel import select
 
 from lineside.exceptions import RecordNotFound
 from lineside.models import Database
+from lineside.models._base._model import Model
 from lineside.models._exceptions import StaleObjectError, UnknownAttributeError
-from lineside.models._model import Model
 
 pytestmark = pytest.mark.anyio
 

@@ -28,7 +28,7 @@ NURSERY = """
 import asyncio, os, signal, sys
 from sqlalchemy import text
 from lineside.models import Database
-from lineside.models._transactions import transaction
+from lineside.models._connection._transactions import transaction
 
 url = sys.argv[1]
 

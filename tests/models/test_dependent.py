@@ -9,9 +9,9 @@ from sqlmodel import Field, Relationship, SQLModel, select
 
 from lineside.exceptions import ConfigurationError
 from lineside.models import Database
-from lineside.models._declared import belongs_to, has_many, has_one
+from lineside.models._association._declared import belongs_to, has_many, has_one
+from lineside.models._base._model import Model
 from lineside.models._exceptions import DeleteRestrictionError
-from lineside.models._model import Model
 from tests.models.ways import STYLES, Way, rows
 
 pytestmark = pytest.mark.anyio

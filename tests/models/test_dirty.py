@@ -8,9 +8,9 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, Relationship, select
 
 from lineside.models import Database
+from lineside.models._base._model import Model
 from lineside.models._exceptions import UnknownAttributeError
-from lineside.models._model import Model
-from lineside.models._state import Changes
+from lineside.models._lifecycle._state import Changes
 
 pytestmark = pytest.mark.anyio
 

@@ -15,18 +15,18 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from lineside.exceptions import RecordInvalid
 from lineside.models import Database
-from lineside.models._ambient import current_session
-from lineside.models._callbacks import (
+from lineside.models._base._model import Model
+from lineside.models._connection._ambient import current_session
+from lineside.models._connection._transactions import transaction
+from lineside.models._lifecycle._callbacks import (
     after_commit,
     after_create_commit,
     after_destroy_commit,
     after_rollback,
     after_update_commit,
 )
-from lineside.models._declarations import validates
-from lineside.models._model import Model
-from lineside.models._transactions import transaction
-from lineside.models._unit import Unit
+from lineside.models._lifecycle._unit import Unit
+from lineside.models._validation._declarations import validates
 from tests.models.ways import STYLES, Way, rows
 
 pytestmark = pytest.mark.anyio

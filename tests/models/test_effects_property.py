@@ -15,8 +15,12 @@ from sqlmodel import Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from lineside.models import Database
-from lineside.models._callbacks import after_create_commit, after_destroy_commit, after_update_commit
-from lineside.models._record import Record
+from lineside.models._base._record import Record
+from lineside.models._lifecycle._callbacks import (
+    after_create_commit,
+    after_destroy_commit,
+    after_update_commit,
+)
 from tests.models.ways import rows
 
 pytestmark = pytest.mark.anyio

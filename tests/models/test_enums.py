@@ -9,8 +9,8 @@ from sqlmodel import select
 
 from lineside.exceptions import LinesideError, RecordInvalid
 from lineside.models import Database
-from lineside.models._enums import EnumField
-from lineside.models._model import Model
+from lineside.models._attribute._enums import EnumField
+from lineside.models._base._model import Model
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from lineside.exceptions import RecordInvalid, SupportsErrorDetails
-from lineside.models._errors import Error, Errors, errors_of
+from lineside.models._validation._errors import Error, Errors, errors_of
 
 
 class Base(SQLModel, registry=registry()): ...

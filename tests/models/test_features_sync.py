@@ -12,12 +12,12 @@ from sqlmodel import Field, Session
 
 from lineside.exceptions import RecordInvalid
 from lineside.models import Database
-from lineside.models._declarations import validates
+from lineside.models._attribute._json import JSONField
+from lineside.models._attribute._tokens import has_secure_token
+from lineside.models._base._model import Model
+from lineside.models._base._soft_delete import SoftDelete
 from lineside.models._exceptions import StaleObjectError
-from lineside.models._json import JSONField
-from lineside.models._model import Model
-from lineside.models._soft_delete import SoftDelete
-from lineside.models._tokens import has_secure_token
+from lineside.models._validation._declarations import validates
 
 
 class Base(Model, registry=registry()):

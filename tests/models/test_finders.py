@@ -10,9 +10,9 @@ from sqlmodel import Field
 
 from lineside.exceptions import RecordInvalid
 from lineside.models import Database
-from lineside.models._declarations import validates
+from lineside.models._base._model import Model
 from lineside.models._exceptions import UnknownAttributeError
-from lineside.models._model import Model
+from lineside.models._validation._declarations import validates
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,8 @@ from sqlmodel import Field, select
 
 from lineside.exceptions import RecordInvalid
 from lineside.models import Database
-from lineside.models._json import JSONField
-from lineside.models._model import Model
+from lineside.models._attribute._json import JSONField
+from lineside.models._base._model import Model
 
 pytestmark = pytest.mark.anyio
 

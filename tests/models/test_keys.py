@@ -12,10 +12,11 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, select
 
 from lineside.exceptions import RecordNotFound
-from lineside.models import Database, _keys
-from lineside.models._keys import GrowingNumbers, ulid, uuid7
-from lineside.models._model import ULIDModel, UUIDModel
-from lineside.models._record import Record
+from lineside.models import Database
+from lineside.models._attribute import _keys
+from lineside.models._attribute._keys import GrowingNumbers, ulid, uuid7
+from lineside.models._base._model import ULIDModel, UUIDModel
+from lineside.models._base._record import Record
 
 pytestmark = pytest.mark.anyio
 

@@ -13,8 +13,8 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, Relationship, SQLModel
 
 from lineside.models import Database
+from lineside.models._base._model import Model
 from lineside.models._exceptions import StrictLoadingViolationError
-from lineside.models._model import Model
 
 pytestmark = pytest.mark.anyio
 
@@ -245,7 +245,7 @@ class TestSync:
 
 async def test_classes_that_are_no_records_are_left_alone() -> None:
     assert type(Cover.__dict__["author"]).__module__.startswith("sqlalchemy")
-    assert type(BlogPost.__dict__["author"]).__module__ == "lineside.models._lazy"
+    assert type(BlogPost.__dict__["author"]).__module__ == "lineside.models._association._lazy"
 
 
 class AuthorOut(SQLModel):

@@ -11,8 +11,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from lineside.exceptions import LinesideError, RecordNotFound
 from lineside.models import Database
+from lineside.models._base._model import Model
 from lineside.models._exceptions import StaleObjectError
-from lineside.models._model import Model
 
 pytestmark = pytest.mark.anyio
 

@@ -17,8 +17,8 @@ from lineside.abilities import Ability, Rules
 from lineside.abilities.fastapi import ability_for
 from lineside.controllers.resource import ResourceController
 from lineside.models import Database
+from lineside.models._base._model import Model
 from lineside.models._exceptions import ForbiddenAttributesError, UnknownAttributeError
-from lineside.models._model import Model
 from lineside.models.fastapi import SessionDep, install_database
 from lineside.routing import resources
 

@@ -100,7 +100,7 @@ class TestSeed:
         await execute(url, "CREATE TABLE first (id INTEGER PRIMARY KEY, name VARCHAR)")
         file = tmp_path / "seeds.py"
         file.write_text(
-            "from lineside.models._ambient import current_session\n"
+            "from lineside.models._connection._ambient import current_session\n"
             "from sqlalchemy import text\n"
             "async def seed(session):\n"
             "    assert current_session() is session\n"

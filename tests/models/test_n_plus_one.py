@@ -15,11 +15,8 @@ from sqlmodel import Field, Relationship
 
 from lineside.exceptions import ConfigurationError
 from lineside.models import Database
-from lineside.models._declarations import validates
-from lineside.models._declared import has_many
-from lineside.models._exceptions import NPlusOneQueriesError
-from lineside.models._model import Model
-from lineside.models._n_plus_one import (
+from lineside.models._association._declared import has_many
+from lineside.models._association._n_plus_one import (
     NPlusOneMode,
     NPlusOneWarning,
     _Watch,
@@ -27,6 +24,9 @@ from lineside.models._n_plus_one import (
     default_mode,
     watch_for_n_plus_one,
 )
+from lineside.models._base._model import Model
+from lineside.models._exceptions import NPlusOneQueriesError
+from lineside.models._validation._declarations import validates
 
 pytestmark = pytest.mark.anyio
 

@@ -10,10 +10,10 @@ from sqlmodel import Field, SQLModel, select
 
 from lineside.exceptions import ConfigurationError
 from lineside.models import Database
-from lineside.models._declarations import validates
-from lineside.models._errors import errors_of
-from lineside.models._normalizes import apply_normalizers, normalize_value_for, normalizes
-from lineside.models._validations import validate
+from lineside.models._validation._declarations import validates
+from lineside.models._validation._errors import errors_of
+from lineside.models._validation._normalizes import apply_normalizers, normalize_value_for, normalizes
+from lineside.models._validation._validations import validate
 
 
 class Base(SQLModel, registry=registry()): ...

@@ -9,10 +9,10 @@ from sqlmodel import Field, Relationship
 
 from lineside.exceptions import RecordInvalid, RecordNotFound
 from lineside.models import Database
-from lineside.models._declarations import validates
+from lineside.models._base._model import Model
+from lineside.models._base._record import Record
 from lineside.models._exceptions import NoSessionError, UnknownAttributeError
-from lineside.models._model import Model
-from lineside.models._record import Record
+from lineside.models._validation._declarations import validates
 from tests.models.ways import Way, rows
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, literal_column, select, text
 
 from lineside.models import Database, InvalidValueError, UnknownAttributeError
-from lineside.models._query import Query
+from lineside.models._relation._query import Query
 from tests.models.publishing import STYLES, Ask, Author, Post, Seat, State, posts, saved, spelt, statements_of
 from tests.models.publishing import Base as Base
 

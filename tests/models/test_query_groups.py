@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import func, literal_column, text
 
 from lineside.models import Database, UnknownAttributeError
-from lineside.models._query import Query
+from lineside.models._relation._query import Query
 from tests.models.publishing import STYLES, Ask, Author, Post, State, saved
 from tests.models.publishing import Base as Base
 

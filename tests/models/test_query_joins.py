@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lineside.models import Database, UnknownAttributeError
-from lineside.models._query import Query
+from lineside.models._relation._query import Query
 from tests.models.publishing import STYLES, Ask, Author, Comment, Country, Post, saved, statements_of, titles
 from tests.models.publishing import Base as Base
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, literal_column, text
 
 from lineside.models import Database, StrictLoadingViolationError, UnknownAttributeError
-from lineside.models._query import Query
+from lineside.models._relation._query import Query
 from tests.models.publishing import STYLES, Ask, Author, Comment, Post, posts, saved, spelt, titles
 from tests.models.publishing import Base as Base
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, literal_column, text
 
 from lineside.exceptions import RecordNotFound
 from lineside.models import Database, UnknownAttributeError
-from lineside.models._query import Query
+from lineside.models._relation._query import Query
 from tests.models.publishing import STYLES, Ask, Post, Seat, posts, saved, spelt, titles
 from tests.models.publishing import Base as Base
 

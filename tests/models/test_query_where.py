@@ -12,8 +12,8 @@ from sqlalchemy import func, literal_column, text
 from sqlalchemy.orm import registry
 
 from lineside.models import Database, InvalidValueError, Range, UnknownAttributeError
-from lineside.models._model import Model
-from lineside.models._query import Query
+from lineside.models._base._model import Model
+from lineside.models._relation._query import Query
 from tests.models.publishing import STYLES, Ask, Author, Comment, Post, Seat, State, saved, spelt, titles
 from tests.models.publishing import Base as Base
 
@@ -193,6 +193,14 @@ def test_sql_as_text_and_what_is_no_condition_are_refused(method: str, criterion
 def test_a_query_for_another_class_is_no_condition() -> None:
     with pytest.raises(TypeError, match=r"Post.*Comment"):
         Query(Post).where(views=1).or_(Query(Comment).where(body="a"))
+
+
+async def test_a_list_is_as_long_as_every_database_takes(ask: Ask) -> None:
+    await four_posts(ask.database)
+    assert await ask(Post, lambda q: q.where(views=range(1, 10**6)).count()) == 2
+    assert await ask(Post, lambda q: q.where(views=[*range(30_000)]).count()) == 3
+    with pytest.raises(InvalidValueError, match="30001 values are too many; ask in parts"):
+        await ask(Post, lambda q: q.where(views=[*range(30_001)]).count())
 
 
 def test_a_query_as_a_value_has_one_column() -> None:

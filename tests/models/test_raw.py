@@ -6,7 +6,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from lineside.models import Database
-from lineside.models._raw import PreparedStatementInvalid
+from lineside.models._connection._raw import PreparedStatementInvalid
 
 pytestmark = pytest.mark.anyio
 

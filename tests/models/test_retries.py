@@ -10,7 +10,7 @@ from sqlmodel import Field, Session, SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from lineside.models import Database
-from lineside.models._drivers import IsolationLevel
+from lineside.models._connection._drivers import IsolationLevel
 from lineside.models._exceptions import SerializationFailure
 
 pytestmark = pytest.mark.anyio

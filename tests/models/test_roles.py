@@ -11,7 +11,7 @@ from sqlmodel import Field, SQLModel, select
 
 from lineside.exceptions import ConfigurationError
 from lineside.models import Database
-from lineside.models._ambient import current_session
+from lineside.models._connection._ambient import current_session
 from lineside.models._exceptions import ReadOnlyError
 
 pytestmark = pytest.mark.anyio

@@ -10,10 +10,10 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, Relationship, SQLModel
 
 from lineside.exceptions import ConfigurationError
-from lineside.models._declarations import validates
-from lineside.models._model import Model
-from lineside.models._normalizes import normalizes
-from lineside.models._record import Record
+from lineside.models._base._model import Model
+from lineside.models._base._record import Record
+from lineside.models._validation._declarations import validates
+from lineside.models._validation._normalizes import normalizes
 
 SHARED = registry()
 

@@ -31,8 +31,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from lineside.exceptions import ConfigurationError
 from lineside.models import Database
-from lineside.models._errors import errors_of
-from lineside.models._validations import validate
+from lineside.models._validation._errors import errors_of
+from lineside.models._validation._validations import validate
 
 pytestmark = pytest.mark.anyio
 

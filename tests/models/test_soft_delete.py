@@ -11,14 +11,14 @@ from sqlmodel import Field, Relationship, Session, create_engine, select
 
 from lineside.exceptions import RecordNotFound
 from lineside.models import Database
-from lineside.models._ambient import use_session
-from lineside.models._callbacks import after_commit, after_destroy, before_destroy
-from lineside.models._declared import belongs_to
+from lineside.models._association._declared import belongs_to
+from lineside.models._base._model import Model
+from lineside.models._base._soft_delete import SoftDelete
+from lineside.models._connection._ambient import use_session
 from lineside.models._exceptions import StaleObjectError
-from lineside.models._model import Model
-from lineside.models._query import Query
-from lineside.models._scopes import default_scope
-from lineside.models._soft_delete import SoftDelete
+from lineside.models._lifecycle._callbacks import after_commit, after_destroy, before_destroy
+from lineside.models._relation._query import Query
+from lineside.models._relation._scopes import default_scope
 
 pytestmark = pytest.mark.anyio
 

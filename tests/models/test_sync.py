@@ -10,10 +10,10 @@ from sqlmodel import Session, col, select
 
 from lineside.exceptions import RecordInvalid, RecordNotFound
 from lineside.models import Database
-from lineside.models._ambient import current_session
-from lineside.models._declarations import validates
+from lineside.models._base._model import Model
+from lineside.models._connection._ambient import current_session
 from lineside.models._exceptions import ForbiddenAttributesError, NoSessionError
-from lineside.models._model import Model
+from lineside.models._validation._declarations import validates
 from tests.models.ways import rows
 
 pytestmark = pytest.mark.anyio

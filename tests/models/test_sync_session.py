@@ -15,9 +15,9 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, Session, SQLModel, select
 
 from lineside.models import Database
-from lineside.models._ambient import current_session, current_sync_session
+from lineside.models._connection._ambient import current_session, current_sync_session
+from lineside.models._connection._transactions import transaction
 from lineside.models._exceptions import NoSessionError
-from lineside.models._transactions import transaction
 
 pytestmark = pytest.mark.anyio
 

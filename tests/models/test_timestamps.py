@@ -10,8 +10,8 @@ from sqlmodel import select
 
 from lineside.exceptions import RecordInvalid, RecordNotFound
 from lineside.models import Database
+from lineside.models._base._model import Model
 from lineside.models._exceptions import UnknownAttributeError
-from lineside.models._model import Model
 
 pytestmark = pytest.mark.anyio
 

@@ -7,10 +7,10 @@ from sqlmodel import Field
 
 from lineside.exceptions import ConfigurationError, RecordInvalid
 from lineside.models import Database
-from lineside.models._declarations import validates
+from lineside.models._attribute._tokens import has_secure_token, new_token
+from lineside.models._base._model import Model
 from lineside.models._exceptions import UnknownAttributeError
-from lineside.models._model import Model
-from lineside.models._tokens import has_secure_token, new_token
+from lineside.models._validation._declarations import validates
 
 pytestmark = pytest.mark.anyio
 

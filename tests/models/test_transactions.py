@@ -13,9 +13,9 @@ from sqlmodel import Field, SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from lineside.models import Database
-from lineside.models._ambient import current_session, use_session
+from lineside.models._connection._ambient import current_session, use_session
+from lineside.models._connection._transactions import transaction
 from lineside.models._exceptions import NoSessionError
-from lineside.models._transactions import transaction
 
 pytestmark = pytest.mark.anyio
 

@@ -14,11 +14,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from lineside.exceptions import RecordInvalid
 from lineside.models import Database
-from lineside.models._declarations import validates
-from lineside.models._errors import errors_of
-from lineside.models._model import Model
-from lineside.models._uniqueness import unique_violation
-from lineside.models._validations import add_taken, validate
+from lineside.models._base._model import Model
+from lineside.models._validation._declarations import validates
+from lineside.models._validation._errors import errors_of
+from lineside.models._validation._uniqueness import unique_violation
+from lineside.models._validation._validations import add_taken, validate
 
 pytestmark = pytest.mark.anyio
 

@@ -11,9 +11,9 @@ from sqlmodel import Field, Relationship, SQLModel, select
 
 from lineside.exceptions import CallbackError
 from lineside.models import Database
-from lineside.models._declarations import validate, validates, validates_with
-from lineside.models._errors import Errors, errors_of
-from lineside.models._validations import validate as run
+from lineside.models._validation._declarations import validate, validates, validates_with
+from lineside.models._validation._errors import Errors, errors_of
+from lineside.models._validation._validations import validate as run
 
 
 class Base(SQLModel, registry=registry()): ...

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session, registry
 from sqlmodel import Field, SQLModel
 
 from lineside.exceptions import ConfigurationError
-from lineside.models._declarations import validate, validates, validates_with
-from lineside.models._errors import errors_of
-from lineside.models._validations import validate as run
+from lineside.models._validation._declarations import validate, validates, validates_with
+from lineside.models._validation._errors import errors_of
+from lineside.models._validation._validations import validate as run
 from tests.routing.test_patterns import HOSTILE
 
 

@@ -4,9 +4,9 @@ from typing import Any, assert_type
 
 from sqlmodel import Field, Relationship
 
-from lineside.models._associations import Association, SyncAssociation
-from lineside.models._declared import belongs_to, has_many
-from lineside.models._model import Model
+from lineside.models._association._associations import Association, SyncAssociation
+from lineside.models._association._declared import belongs_to, has_many
+from lineside.models._base._model import Model
 
 
 @has_many("comments", dependent="destroy")

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from sqlalchemy.orm import registry
 
-from lineside.models._json import JSONField
-from lineside.models._model import Model, ULIDModel, UUIDModel
-from lineside.models._query import Query
-from lineside.models._soft_delete import SoftDelete, SyncSoftModel, SyncSoftRecord
-from lineside.models._tokens import has_secure_token
+from lineside.models._attribute._json import JSONField
+from lineside.models._attribute._tokens import has_secure_token
+from lineside.models._base._model import Model, ULIDModel, UUIDModel
+from lineside.models._base._soft_delete import SoftDelete, SyncSoftModel, SyncSoftRecord
+from lineside.models._relation._query import Query
 
 
 class Base(Model, registry=registry()):

@@ -18,8 +18,8 @@ from lineside.models import (
     default_scope,
     scope,
 )
-from lineside.models._grouped import SyncGroupedQuery
-from lineside.models._sync_record import SyncModel
+from lineside.models._base._sync_record import SyncModel
+from lineside.models._relation._grouped import SyncGroupedQuery
 
 
 class Author(Model, table=True):

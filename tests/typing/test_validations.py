@@ -7,13 +7,13 @@ from sqlalchemy.orm import Session, registry
 from sqlmodel import Field, SQLModel
 
 from lineside.exceptions import SupportsErrorDetails
-from lineside.models._declarations import validate, validates, validates_with
-from lineside.models._errors import Error, Errors
-from lineside.models._normalizes import normalize_value_for, normalizes
-from lineside.models._rules import SupportsValidate
-from lineside.models._uniqueness import unique_violation
-from lineside.models._validations import errors_of
-from lineside.models._validations import validate as run
+from lineside.models._validation._declarations import validate, validates, validates_with
+from lineside.models._validation._errors import Error, Errors
+from lineside.models._validation._normalizes import normalize_value_for, normalizes
+from lineside.models._validation._rules import SupportsValidate
+from lineside.models._validation._uniqueness import unique_violation
+from lineside.models._validation._validations import errors_of
+from lineside.models._validation._validations import validate as run
 
 
 class Base(SQLModel, registry=registry()):

@@ -10,7 +10,7 @@ from sqlalchemy import inspect
 from lineside.exceptions import ConfigurationError
 from lineside.models import Query as Rows
 from lineside.models import SortBy
-from lineside.models._schemas import filter_annotation
+from lineside.models._schema._schemas import filter_annotation
 
 T = TypeVar("T")
 

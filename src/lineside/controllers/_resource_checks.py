@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from lineside.controllers._signature import injections
 from lineside.exceptions import ConfigurationError
 from lineside.models import Record
-from lineside.models._schemas import input_schema
+from lineside.models._schema._schemas import input_schema
 
 # What people have instead of sqlmodel's AsyncSession: nothing to await, or no `exec`.
 _OTHER_SESSIONS: Final = (Session, SQLAlchemySession)

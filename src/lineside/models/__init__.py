@@ -34,10 +34,45 @@ the same validations and callbacks. FastAPI's side is `lineside.models.fastapi`,
 `lineside.models.migrations`.
 """
 
-from lineside.models._ambient import AnySession, current_session, use_session
-from lineside.models._associations import Association, SyncAssociation
-from lineside.models._builder import Builder
-from lineside.models._callbacks import (
+from lineside.models._association._associations import Association, SyncAssociation
+from lineside.models._association._declared import belongs_to, has_many, has_one
+from lineside.models._association._n_plus_one import (
+    NPlusOneMode,
+    NPlusOneWarning,
+    allow_n_plus_one,
+    collect_n_plus_one,
+    default_mode,
+    watch_for_n_plus_one,
+)
+from lineside.models._attribute._enums import EnumField
+from lineside.models._attribute._json import JSONField
+from lineside.models._attribute._keys import ulid, uuid7
+from lineside.models._attribute._tokens import has_secure_token
+from lineside.models._base._model import Model, Timestamps, ULIDModel, UUIDModel
+from lineside.models._base._record import Record
+from lineside.models._base._soft_delete import SoftDelete
+from lineside.models._connection._ambient import AnySession, current_session, use_session
+from lineside.models._connection._database import DEFAULT_URL, Database
+from lineside.models._connection._deferred import after_all_transactions_commit
+from lineside.models._connection._drivers import IsolationLevel
+from lineside.models._connection._raw import AnyRow, PreparedStatementInvalid
+from lineside.models._connection._roles import Role
+from lineside.models._connection._sqlite import SQLiteBegin
+from lineside.models._connection._transactions import Transaction, transaction
+from lineside.models._exceptions import (
+    ConnectionNotEstablished,
+    DeleteRestrictionError,
+    ForbiddenAttributesError,
+    NoSessionError,
+    NPlusOneQueriesError,
+    ReadOnlyError,
+    SerializationFailure,
+    StaleObjectError,
+    StatementTimeout,
+    StrictLoadingViolationError,
+    UnknownAttributeError,
+)
+from lineside.models._lifecycle._callbacks import (
     after_commit,
     after_create,
     after_create_commit,
@@ -59,57 +94,22 @@ from lineside.models._callbacks import (
     before_update,
     before_validation,
 )
-from lineside.models._database import DEFAULT_URL, Database
-from lineside.models._declarations import validate, validates, validates_with
-from lineside.models._declared import belongs_to, has_many, has_one
-from lineside.models._deferred import after_all_transactions_commit
-from lineside.models._drivers import IsolationLevel
-from lineside.models._enums import EnumField
-from lineside.models._errors import Error, Errors
-from lineside.models._exceptions import (
-    ConnectionNotEstablished,
-    DeleteRestrictionError,
-    ForbiddenAttributesError,
-    NoSessionError,
-    NPlusOneQueriesError,
-    ReadOnlyError,
-    SerializationFailure,
-    StaleObjectError,
-    StatementTimeout,
-    StrictLoadingViolationError,
-    UnknownAttributeError,
-)
-from lineside.models._grouped import GroupedQuery
-from lineside.models._json import JSONField
-from lineside.models._keys import ulid, uuid7
-from lineside.models._keyset import InvalidCursorError
 from lineside.models._migrations._convention import NAMING_CONVENTION
-from lineside.models._model import Model, Timestamps, ULIDModel, UUIDModel
-from lineside.models._n_plus_one import (
-    NPlusOneMode,
-    NPlusOneWarning,
-    allow_n_plus_one,
-    collect_n_plus_one,
-    default_mode,
-    watch_for_n_plus_one,
-)
-from lineside.models._normalizes import normalize_value_for, normalizes
-from lineside.models._pages import KeysetPage, KeysetParams, Page, PageParams
-from lineside.models._query import Query
-from lineside.models._raw import AnyRow, PreparedStatementInvalid
-from lineside.models._record import Record
-from lineside.models._roles import Role
-from lineside.models._rules import SupportsValidate
-from lineside.models._scopes import default_scope, scope
-from lineside.models._soft_delete import SoftDelete
-from lineside.models._sort_by import SortBy
-from lineside.models._sqlite import SQLiteBegin
-from lineside.models._sync_query import SyncQuery
-from lineside.models._tokens import has_secure_token
-from lineside.models._transactions import Transaction, transaction
-from lineside.models._unique_validator import UniquenessOptions
-from lineside.models._validators import ComparisonOptions, LengthOptions, NumericalityOptions
-from lineside.models._values import InvalidValueError, Range
+from lineside.models._relation._builder import Builder
+from lineside.models._relation._grouped import GroupedQuery
+from lineside.models._relation._keyset import InvalidCursorError
+from lineside.models._relation._pages import KeysetPage, KeysetParams, Page, PageParams
+from lineside.models._relation._query import Query
+from lineside.models._relation._scopes import default_scope, scope
+from lineside.models._relation._sort_by import SortBy
+from lineside.models._relation._sync_query import SyncQuery
+from lineside.models._relation._values import InvalidValueError, Range
+from lineside.models._validation._declarations import validate, validates, validates_with
+from lineside.models._validation._errors import Error, Errors
+from lineside.models._validation._normalizes import normalize_value_for, normalizes
+from lineside.models._validation._rules import SupportsValidate
+from lineside.models._validation._unique_validator import UniquenessOptions
+from lineside.models._validation._validators import ComparisonOptions, LengthOptions, NumericalityOptions
 
 __all__ = [
     "DEFAULT_URL",

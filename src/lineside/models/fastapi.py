@@ -26,8 +26,8 @@ from starlette.requests import HTTPConnection
 
 from lineside._lifespan import check_not_started, wrap_lifespan
 from lineside.exceptions import ConfigurationError, LinesideError
-from lineside.models._database import DEFAULT_URL, Database
-from lineside.models._sqlite import SQLiteBegin
+from lineside.models._connection._database import DEFAULT_URL, Database
+from lineside.models._connection._sqlite import SQLiteBegin
 from lineside.problems import to_http_exception
 
 __all__ = [

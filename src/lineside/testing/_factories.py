@@ -106,7 +106,7 @@ class Factory(Generic[_Record]):
         cls, size: int, /, *traits: str, session: "AnySession | None" = None, **overrides: Any
     ) -> list[_Record]:
         """Make and save several records in one flush; see `create`."""
-        from lineside.models._ambient import current_session, run, use_session
+        from lineside.models._connection._ambient import current_session, run, use_session
 
         found = session or current_session(f"{cls.__name__}.create()")
         made: list[_Built] = []
@@ -129,7 +129,7 @@ class Factory(Generic[_Record]):
         cls, size: int, /, *traits: str, session: "Session | None" = None, **overrides: Any
     ) -> list[_Record]:
         """Make and save several records in a sync session; see `create`."""
-        from lineside.models._ambient import current_sync_session, use_session
+        from lineside.models._connection._ambient import current_sync_session, use_session
 
         found = session or current_sync_session(f"{cls.__name__}.create_sync()")
         made: list[_Built] = []
@@ -218,7 +218,7 @@ class Factory(Generic[_Record]):
     def _check_names(cls, names: dict[str, Any]) -> None:
         if cls._model is None:
             return
-        from lineside.models._assignment import attribute_names
+        from lineside.models._base._assignment import attribute_names
         from lineside.models._exceptions import UnknownAttributeError
 
         transient = {name for name, value in cls._definitions.items() if isinstance(value, Transient)}

@@ -63,7 +63,7 @@ class RandomValues:
 def _annotation(model: "type[SQLModel]", name: str) -> Any:
     from pydantic import Field
 
-    from lineside.models._described import described
+    from lineside.models._schema._described import described
 
     field = model.model_fields[name]
     keywords = described(model, name)

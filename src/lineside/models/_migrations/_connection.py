@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from lineside.models._database import Database
+from lineside.models._connection._database import Database
+from lineside.models._connection._sqlite import BEGIN_OPTION
 from lineside.models._exceptions import ConnectionNotEstablished
-from lineside.models._sqlite import BEGIN_OPTION
 
 READING: Final = {BEGIN_OPTION: "DEFERRED"}
 """For `connected`: SQLite's lock to write is not taken."""

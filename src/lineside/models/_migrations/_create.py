@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lineside.exceptions import ConfigurationError
-from lineside.models._database import Database
+from lineside.models._connection._database import Database
 from lineside.models._migrations._connection import connected
 from lineside.models._migrations._errors import MigrationError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lineside.exceptions import ConfigurationError
-from lineside.models._database import Database
+from lineside.models._connection._database import Database
 
 _MODULE: Final = "lineside_seeds"
 

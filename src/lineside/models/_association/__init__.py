@@ -1,0 +1,1 @@
+"""Records that belong to each other, and what happens to the others."""

@@ -1,0 +1,1 @@
+"""Kinds of columns that SQLModel has no word for."""

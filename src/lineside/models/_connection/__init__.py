@@ -1,0 +1,1 @@
+"""Connections: engines, sessions and transactions of one database."""

@@ -1,0 +1,147 @@
+"""Where the model layer listens to SQLAlchemy, so that ``session.add(post)`` is as good as ``post.save()``.
+
+The listeners stand on `sqlalchemy.orm.Session` itself, for sessions that nobody here has made. They look
+for our records only; everything else passes untouched.
+"""
+
+from contextvars import ContextVar
+from typing import Any, Final
+
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, SessionTransaction
+
+from lineside.exceptions import RecordInvalid
+from lineside.models._base._locking import stale_error
+from lineside.models._lifecycle._callbacks import Action
+from lineside.models._lifecycle._state import instance_state, state_of
+from lineside.models._lifecycle._unit import Unit
+from lineside.models._validation._errors import errors_of
+from lineside.models._validation._uniqueness import unique_violation
+from lineside.models._validation._validations import add_taken
+
+# The session whose flush runs in this context, for an error of the driver, which knows only its connection.
+_flushing: ContextVar[Session | None] = ContextVar("lineside_flushing", default=None)
+_registered: Final[list[type]] = []
+
+
+def listen(record_class: type) -> None:
+    """Begin to listen for the records of a class and its subclasses; done once, for `Record`."""
+    _registered.append(record_class)
+    for name, listener in (
+        ("before_flush", _before_flush),
+        ("after_flush", _after_flush),
+        ("after_flush_postexec", _after_flush_postexec),
+        ("after_commit", _after_commit),
+        ("after_soft_rollback", _after_soft_rollback),
+        ("after_transaction_end", _after_transaction_end),
+    ):
+        event.listen(Session, name, listener)
+    event.listen(Engine, "handle_error", _handle_error, retval=True)
+
+
+def _before_flush(session: Session, _context: object, _objects: object) -> None:
+    if "lineside" in session.info:
+        Unit.of(session).withhold(session)
+    unit: Unit | None = None
+    while found := _unprepared(session, unit):
+        # A callback may add further records: they are looked for until there are none.
+        unit = Unit.of(session)
+        unit.is_collecting = True
+        try:
+            for record, action in found:
+                if id(record) not in unit.flights:
+                    unit.prepare(session, record, action)
+        except BaseException:
+            # There is no flush: those that were ready for it are prepared again for the next one.
+            unit.abandon()
+            raise
+        finally:
+            unit.is_collecting = False
+    _flushing.set(session)
+
+
+def _unprepared(session: Session, unit: Unit | None) -> list[tuple[Any, Action]]:
+    known = {} if unit is None else unit.flights
+    kinds = tuple(_registered)
+    found: list[tuple[Any, Action]] = [
+        *((record, "create") for record in session.new if isinstance(record, kinds)),
+        *(
+            (record, "destroy" if _is_orphan(record) else "update")
+            for record in sorted((r for r in session.dirty if isinstance(r, kinds)), key=_place)
+            if session.is_modified(record, include_collections=False)
+        ),
+        *((record, "destroy") for record in session.deleted if isinstance(record, kinds)),
+    ]
+    return [
+        (record, action)
+        for record, action in found
+        if id(record) not in known and not state_of(record).is_in_flight
+    ]
+
+
+def _is_orphan(record: Any) -> bool:
+    # Taken out of a collection with the cascade "delete-orphan": the flush is going to delete it.
+    private: Any = instance_state(record).mapper
+    return bool(private._is_orphan(instance_state(record)))
+
+
+def _place(record: Any) -> str:
+    # SQLAlchemy keeps changed records in a set: callbacks run in an order that two runs share.
+    return repr(instance_state(record).key)
+
+
+def _after_flush(session: Session, _context: object) -> None:
+    if "lineside" in session.info:
+        Unit.of(session).note_written(session)
+
+
+def _after_flush_postexec(session: Session, _context: object) -> None:
+    _flushing.set(None)
+    if "lineside" not in session.info:
+        return
+    # The flush is complete, but for its subtransaction. SQLAlchemy refuses a flush inside a flush, and
+    # an after_create that creates another record is exactly that.
+    private: Any = session
+    private._flushing = False
+    try:
+        Unit.of(session).finish(session)
+    finally:
+        private._flushing = True
+
+
+def _after_commit(session: Session) -> None:
+    if "lineside" in session.info:
+        Unit.of(session).effects.committed(session)
+
+
+def _after_soft_rollback(session: Session, _previous: SessionTransaction) -> None:
+    if "lineside" in session.info:
+        _flushing.set(None)
+        unit = Unit.of(session)
+        stale = stale_error(flight.record for flight in unit.flights.values() if flight.is_ready)
+        unit.abandon()
+        if stale is not None:
+            # SQLAlchemy does nothing after this event: its own error is the one that is lost.
+            raise stale
+
+
+def _after_transaction_end(session: Session, transaction: SessionTransaction) -> None:
+    if "lineside" in session.info:
+        Unit.of(session).effects.ended(session, transaction)
+
+
+def _handle_error(context: Any) -> Exception | None:
+    """Turn a unique index that refuses a row into the error of the validation that it raced with."""
+    error, session = context.sqlalchemy_exception, _flushing.get()
+    if session is None or not isinstance(error, IntegrityError):
+        return None
+    records = [flight.record for flight in Unit.of(session).flights.values()]
+    violated = unique_violation(error, among={type(record) for record in records})
+    if violated is None:
+        return None
+    owner, names = violated
+    for record in records:
+        if isinstance(record, owner) and add_taken(record, names):
+            return RecordInvalid(owner.__name__, errors_of(record), record=record)
+    return None

@@ -1,0 +1,148 @@
+"""Saving, destroying and loading one record again, in SQLAlchemy's sync world."""
+
+from typing import Any, Literal, cast
+
+from sqlalchemy import ColumnElement, CursorResult, select, update
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from lineside.exceptions import RecordNotFound
+from lineside.models._exceptions import UnknownAttributeError
+from lineside.models._lifecycle._state import instance_state, state_of
+from lineside.models._lifecycle._timestamps import now
+from lineside.models._lifecycle._unit import Unit
+
+
+def save(session: Session, record: Any, *, validate: bool = True) -> None:
+    """Write a record, with its validations and callbacks.
+
+    A record that is refused leaves the session: a later commit writes nothing of it.
+    """
+    unit = Unit.of(session)
+    state = state_of(record)
+    if state.is_in_flight:
+        return  # a callback saves the record that it belongs to: that is under way
+    state.skips_validation = not validate
+    if state.is_destroyed:
+        raise RecordNotFound(type(record).__name__, instance_state(record).identity)
+    try:
+        unit.prepare(session, record, _action(record))
+        session.add(record)
+    except BaseException:
+        _leave(session, record)
+        raise
+    _flush(session, unit)
+
+
+def destroy(session: Session, record: Any) -> None:
+    """Delete the row of a record, with its callbacks."""
+    unit = Unit.of(session)
+    state = state_of(record)
+    if state.is_in_flight or state.is_destroyed:
+        return
+    if not instance_state(record).has_identity:
+        _leave(session, record)
+        state.is_destroyed = True
+        return
+    if record not in session:
+        session.add(record)
+    unit.prepare(session, record, "destroy")
+    session.delete(record)
+    _flush(session, unit)
+
+
+def reload(session: Session, record: Any, *, lock: bool = False) -> None:
+    """Read the row of a record again.
+
+    Raises:
+        RecordNotFound: It is gone.
+    """
+    key = key_of(record)
+    if record not in session:
+        session.add(record)
+    # Not `Session.get`: with a lock it refuses a row whose version is not the one in memory. That is what
+    # the lock is for.
+    statement = select(type(record)).where(*row_condition(record, key))
+    statement = statement.execution_options(populate_existing=True)
+    if lock:
+        statement = statement.with_for_update(of=type(record))
+    with session.no_autoflush:
+        fresh = session.scalars(statement).first()
+    if fresh is None:
+        raise RecordNotFound(type(record).__name__, key)
+
+
+def touch(session: Session, record: Any, *names: str) -> None:
+    """Set timestamps to now, past validations and callbacks."""
+    moment = now()
+    columns = instance_state(record).mapper.columns
+    always = ("updated_at",) if "updated_at" in columns else ()
+    update_columns(session, record, dict.fromkeys((*always, *names), moment))
+
+
+def update_columns(session: Session, record: Any, values: dict[str, Any]) -> None:
+    """Write columns of a record's row, past validations and callbacks.
+
+    Raises:
+        UnknownAttributeError: A name is no column.
+        RecordNotFound: The row is gone.
+    """
+    mapper = instance_state(record).mapper
+    known = {attribute.key for attribute in mapper.column_attrs}
+    if unknown := values.keys() - known:
+        raise UnknownAttributeError(type(record).__name__, min(unknown), known=known)
+    key = key_of(record)
+    # Without autoflush: what else the record carries stays unsaved.
+    with session.no_autoflush:
+        written = session.execute(
+            update(type(record))
+            .where(*row_condition(record, key))
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )
+    if cast("CursorResult[Any]", written).rowcount == 0:
+        raise RecordNotFound(type(record).__name__, key)
+    for name, value in values.items():
+        set_committed_value(record, name, value)
+
+
+def is_valid(session: Session, record: Any) -> bool:
+    """Run the validations of a record that is not being written."""
+    return Unit.of(session).check(session, record, _action(record))
+
+
+def _action(record: Any) -> Literal["create", "update"]:
+    return "update" if instance_state(record).has_identity else "create"
+
+
+def key_of(record: Any) -> tuple[Any, ...]:
+    """Return the key of a record's row.
+
+    Raises:
+        RecordNotFound: It has none.
+    """
+    key = instance_state(record).identity
+    if key is None or state_of(record).is_destroyed:
+        raise RecordNotFound(type(record).__name__, key)
+    return key
+
+
+def row_condition(record: Any, key: tuple[Any, ...]) -> list[ColumnElement[bool]]:
+    """Return what is true of one row of a record's class."""
+    columns = instance_state(record).mapper.primary_key
+    return [column == part for column, part in zip(columns, key, strict=True)]
+
+
+def _flush(session: Session, unit: Unit) -> None:
+    if unit.is_collecting:
+        return  # inside a flush that is about to begin: it writes this record, too
+    session.flush()
+    if any(flight.is_ready for flight in unit.flights.values()):
+        # There was nothing to write; the callbacks of a save run all the same.
+        unit.note_written(session)
+        unit.finish(session)
+
+
+def _leave(session: Session, record: Any) -> None:
+    if record in session:
+        session.expunge(record)

@@ -1,0 +1,47 @@
+"""How a method of a record finds its session, and runs its work there."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from sqlalchemy.ext.asyncio import async_object_session
+from sqlalchemy.orm import Session, object_session
+from sqlmodel import SQLModel
+
+from lineside.models._connection._ambient import (
+    AnySession,
+    current_session,
+    current_sync_session,
+    run,
+    without_await,
+)
+
+_Result = TypeVar("_Result")
+RecordT = TypeVar("RecordT", bound=SQLModel)
+
+
+class Running(SQLModel):
+    """The base of all that gives records methods which talk to the database."""
+
+    def _session(self, session: AnySession | None, what: str) -> AnySession:
+        """Return the named session, or the record's own, or the ambient one."""
+        own = session or async_object_session(self) or object_session(self)
+        return own or current_session(f"{type(self).__name__}.{what}()")
+
+    async def _run(
+        self, work: Callable[[Session], _Result], session: AnySession | None, what: str
+    ) -> _Result:
+        return await run(work, self._session(session, what), what)
+
+
+class SyncRunning(Generic[RecordT]):
+    """The same for the methods of ``post.sync``."""
+
+    __slots__ = ("_record",)
+
+    def __init__(self, record: RecordT) -> None:
+        self._record = record
+
+    def _session(self, session: Session | None, what: str) -> Session:
+        own = session or async_object_session(self._record) or object_session(self._record)
+        what = f"sync.{what}()"
+        return current_sync_session(what) if own is None else without_await(own, what)

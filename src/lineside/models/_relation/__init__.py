@@ -1,0 +1,1 @@
+"""Queries: conditions, orders, pages (as ActiveRecord::Relation)."""

@@ -1,0 +1,1 @@
+"""Schemas derived from a model: what comes in, what goes out."""

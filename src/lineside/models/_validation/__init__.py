@@ -1,0 +1,1 @@
+"""Whether a record may be written: types, declared rules, normal forms."""
