@@ -15,7 +15,7 @@ fault is logged and never sent, except with ``debug=True``.
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Final, cast, overload
+from typing import Any, Final, Protocol, cast, overload, runtime_checkable
 from urllib.parse import quote
 
 from fastapi import FastAPI, HTTPException, Request, Response, WebSocket, WebSocketException
@@ -117,12 +117,20 @@ def _detail_of(error: Exception, status: int, *, debug: bool) -> Any:
     return _printable(f"{type(error).__name__}: {error}") if debug else _phrase(status)
 
 
+@runtime_checkable
+class _OffersDetails(Protocol):
+    """An error that lists what is wrong in FastAPI's shape, as `RecordInvalid` does."""
+
+    def details(self) -> list[dict[str, Any]]: ...
+
+
 def _errors_in(error: Exception) -> Sequence[Any] | None:
     """Return the single errors of a request, or of what lineside says of one: an error with ``details()``."""
     if isinstance(error, RequestValidationError):
         return error.errors()
-    details: Any = getattr(error, "details", None) if isinstance(error, LinesideError) else None
-    return details() if callable(details) else None
+    if not isinstance(error, LinesideError) or not isinstance(error, _OffersDetails):
+        return None
+    return error.details()
 
 
 def _validation_errors(errors_in: Sequence[Any]) -> list[Any]:
