@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, assert_type
 
 from sqlalchemy import func
+from sqlalchemy.orm import registry
 from sqlmodel import Field, Relationship, col
 
 from lineside.models import (
@@ -14,21 +15,25 @@ from lineside.models import (
     Page,
     Query,
     Range,
+    SyncGroupedQuery,
     SyncQuery,
     default_scope,
     scope,
 )
 from lineside.models._base._sync_record import SyncModel
-from lineside.models._relation._grouped import SyncGroupedQuery
 
 
-class Author(Model, table=True):
+class Base(Model, registry=registry()):
+    """Tables of this file."""
+
+
+class Author(Base, table=True):
     """The owner of posts."""
 
     name: str
 
 
-class Post(Model, table=True):
+class Post(Base, table=True):
     """A model with scopes."""
 
     title: str

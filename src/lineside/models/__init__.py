@@ -96,7 +96,7 @@ from lineside.models._lifecycle._callbacks import (
 )
 from lineside.models._migrations._convention import NAMING_CONVENTION
 from lineside.models._relation._builder import Builder
-from lineside.models._relation._grouped import GroupedQuery
+from lineside.models._relation._grouped import GroupedQuery, SyncGroupedQuery
 from lineside.models._relation._keyset import InvalidCursorError
 from lineside.models._relation._pages import KeysetPage, KeysetParams, Page, PageParams
 from lineside.models._relation._query import Query
@@ -157,6 +157,7 @@ __all__ = [
     "StrictLoadingViolationError",
     "SupportsValidate",
     "SyncAssociation",
+    "SyncGroupedQuery",
     "SyncQuery",
     "Timestamps",
     "Transaction",
