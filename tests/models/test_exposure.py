@@ -186,7 +186,7 @@ REQUESTS: list[tuple[int, str, str, Any]] = [
     (200, "GET", "/related", None),
     (500, "GET", "/misfit", None),
     (404, "GET", "/missing", None),
-    (422, "GET", "/unknown-column?by=nothing", None),
+    (500, "GET", "/unknown-column?by=nothing", None),
     (422, "POST", "/invalid", None),
     (422, "POST", "/taken", None),
     (500, "POST", "/refused-by-the-database", None),

@@ -25,7 +25,8 @@ class NoSessionError(ConfigurationError):
 class UnknownAttributeError(LinesideError, AttributeError):
     """A name is no attribute of the model; the message lists those that are.
 
-    The list is for the developer: a client gets a 422 without it, because it names secret columns too.
+    It is the developer's: a typo in the app is a traceback and a 500, which tells a client nothing. What a
+    client may choose stands in an allow-list (`SortBy`, ``permit``), and is refused there.
 
     Args:
         model: The name of the model.
@@ -33,17 +34,11 @@ class UnknownAttributeError(LinesideError, AttributeError):
         known: The names that exist.
     """
 
-    status_hint: ClassVar[int] = 422
-
     def __init__(self, model: str, name: str, *, known: Iterable[str]) -> None:
         self.model = model
         self.known: tuple[str, ...] = tuple(sorted(known))
         super().__init__(f"{model} has no attribute {name!r}; it has {', '.join(self.known)}")
         self.name = name  # after AttributeError's own __init__, which would set it to None
-
-    def details(self) -> list[dict[str, Any]]:
-        """Return the error in the shape of FastAPI's 422, without the names that exist."""
-        return [{"type": "unknown_attribute", "loc": ("query",), "msg": "There is no such attribute"}]
 
 
 class ForbiddenAttributesError(LinesideError):
