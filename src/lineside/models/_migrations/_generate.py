@@ -14,6 +14,7 @@ from alembic.script import Script, ScriptDirectory
 from sqlalchemy import MetaData
 from sqlalchemy.engine import Connection
 
+from lineside.models._migrations._defaults import fill_rows
 from lineside.models._migrations._describe import described
 from lineside.models._migrations._enums import handle_enums
 from lineside.models._migrations._errors import PendingMigrationError
@@ -52,7 +53,10 @@ def autogenerate(
     """
     context = _context(scripts, message)
     found = _compare(connection, scripts, context, metadata)
-    return GeneratedMigration(_write(context) if found else None, found)
+    if not found:
+        return GeneratedMigration(None, [])
+    fill_rows(context.generated_revisions[-1])
+    return GeneratedMigration(_write(context), found)
 
 
 def differences(connection: Connection, scripts: ScriptDirectory, metadata: Sequence[MetaData]) -> list[str]:

@@ -1,7 +1,8 @@
 """Running migrations, one at a time, each in a transaction of its own."""
 
+import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -21,6 +22,11 @@ from lineside.models._migrations._foreign_keys import Violations, check_foreign_
 from lineside.models._migrations._lock import begin
 from lineside.models._migrations._scripts import applied_revisions, status_of
 from lineside.models._migrations._status import MigrationStatus
+
+# In the words of SQLite, when it adds a column or copies the table, and of PostgreSQL.
+_ROW_WITHOUT_VALUE: Final = re.compile(
+    "Cannot add a NOT NULL column|NOT NULL constraint failed|contains null values"
+)
 
 Plan = Callable[[Sequence[str]], RevisionStep | None]
 """Chooses the next migration, by what the database has in ``alembic_version``; None ends."""
@@ -159,7 +165,16 @@ def _failed(step: RevisionStep, error: Exception) -> MigrationError:
     said = " ".join(str(getattr(error, "orig", None) or error).split())
     return MigrationError(
         f"migration {script.revision} ({script.path}) failed on its way {way}, and its transaction was "
-        f"rolled back: {type(error).__name__}: {said}"
+        f"rolled back: {type(error).__name__}: {said}{_remedy(said)}"
+    )
+
+
+def _remedy(said: str) -> str:
+    if _ROW_WITHOUT_VALUE.search(said) is None:
+        return ""
+    return (
+        "; rows that exist need a value: add the column with server_default=..., "
+        "or allow NULL, fill it with op.execute(...), and then forbid NULL"
     )
 
 
