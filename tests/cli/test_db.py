@@ -177,7 +177,10 @@ class TestReset:
     def test_begins_anew(self, filled: Run, tmp_path: Path) -> None:
         """Drop, create, migrate, seed."""
         result = filled("reset")
-        assert result.stdout.splitlines()[-1] == "reset Database('sqlite+aiosqlite:///data/app.sqlite3')"
+        assert result.stdout.splitlines()[-2:] == [
+            "ran db/seeds.py",
+            "reset Database('sqlite+aiosqlite:///data/app.sqlite3')",
+        ]
         assert titles(tmp_path) == ["Hello"]
 
     def test_is_refused_in_production(self, filled: Run, tmp_path: Path) -> None:
@@ -185,7 +188,8 @@ class TestReset:
         (tmp_path / "db" / "seeds.py").unlink()
         failed(filled("reset", LINESIDE_ENV="production"), "the environment is 'production'")
         assert titles(tmp_path) == ["Old"]
-        assert filled("reset", "--force", LINESIDE_ENV="production").returncode == 0
+        forced = filled("reset", "--force", LINESIDE_ENV="production")
+        assert forced.stdout.splitlines()[-2] == "no seeds: there is no db/seeds.py"
         assert titles(tmp_path) == []
 
     def test_is_refused_for_an_app_that_is_in_production(self, filled: Run, tmp_path: Path) -> None:

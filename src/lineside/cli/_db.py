@@ -184,6 +184,9 @@ def reset(
         await migrations.migrate(database, directory, report=_report)
         if file != _SEEDS or file.is_file():
             await migrations.seed(database, file)
+            typer.echo(f"ran {file}")
+        else:
+            typer.echo(f"no seeds: there is no {file}")
 
     run(database, work())
     typer.echo(f"reset {database!r}")
