@@ -5,6 +5,7 @@ Each concept has a door of its own, and importing one loads nothing of the other
     from lineside.controllers import Controller, before_action
     from lineside.routing import resources
     from lineside.abilities import Ability
+    from lineside.models import Model
     from lineside.config import Config
 """
 
