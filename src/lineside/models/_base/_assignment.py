@@ -70,6 +70,16 @@ def _given(model: type[SQLModel], attributes: Mapping[str, Any] | BaseModel) -> 
     return dict(attributes)
 
 
+def assign(
+    record: SQLModel, attributes: Mapping[str, Any] | BaseModel | None, values: Mapping[str, Any]
+) -> None:
+    """Set attributes of a record; see `Record.assign_attributes`."""
+    model = type(record)
+    fields = {field.alias: name for name, field in model.model_fields.items() if field.alias}
+    for name, value in check_names(model, assigned(model, attributes, values)).items():
+        setattr(record, fields.get(name, name), value)
+
+
 def is_table(model: type[BaseModel]) -> bool:
     """Tell whether a class is mapped to a table, and not a schema."""
     return model.model_config.get("table") is True

@@ -115,7 +115,7 @@ def find_or_create(session: Session, model: type[RecordT], values: Values, creat
 
 def create_or_find(session: Session, model: type[RecordT], values: Values, create_with: Values) -> RecordT:
     """See `Finding.create_or_find_by`."""
-    record = model.build(None, **{**values, **create_with})
+    record = model(**{**values, **create_with})
     session.flush()  # what waits is not part of the attempt
     try:
         with session.begin_nested():
@@ -132,7 +132,7 @@ def create_or_find(session: Session, model: type[RecordT], values: Values, creat
 
 def find_or_build(session: Session, model: type[RecordT], values: Values, create_with: Values) -> RecordT:
     """See `Finding.find_or_initialize_by`."""
-    return _find(session, model, values) or model.build(None, **{**values, **create_with})
+    return _find(session, model, values) or model(**{**values, **create_with})
 
 
 def _find(session: Session, model: type[RecordT], values: Values) -> RecordT | None:

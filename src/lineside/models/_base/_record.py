@@ -9,12 +9,13 @@ from lineside.models._association._associating import Associating
 from lineside.models._association._lazy import guard
 from lineside.models._attribute._json import Documents
 from lineside.models._attribute._tokens import Tokens
-from lineside.models._base._assignment import assigned, check_names
+from lineside.models._base._assignment import assign, assigned, check_names
 from lineside.models._base._bulk import Bulk
 from lineside.models._base._copies import Copying
 from lineside.models._base._counting import Counting
 from lineside.models._base._finders import Finding
 from lineside.models._base._locking import Locking
+from lineside.models._base._metaclass import RecordMeta, hide_methods
 from lineside.models._base._querying import Querying
 from lineside.models._base._sync_record import SyncDoor, SyncModel, SyncRecord
 from lineside.models._connection._ambient import AnySession
@@ -26,7 +27,19 @@ from lineside.models._schema._record_schemas import Schemas
 from lineside.models._validation._errors import Errors, errors_of
 
 
-class Record(Schemas, Querying, Finding, Bulk, Locking, Counting, Tokens, Copying, Documents, Associating):
+class Record(
+    Schemas,
+    Querying,
+    Finding,
+    Bulk,
+    Locking,
+    Counting,
+    Tokens,
+    Copying,
+    Documents,
+    Associating,
+    metaclass=RecordMeta,
+):
     """A table's row with ActiveRecord's behaviour; give it columns of your own.
 
     For tables that exist already. `Model` adds a key and timestamps. Everything SQLModel does stays as it
@@ -40,6 +53,10 @@ class Record(Schemas, Querying, Finding, Bulk, Locking, Counting, Tokens, Copyin
 
     sync: ClassVar[SyncDoor] = SyncDoor()
     """The same without ``await``, on a sync ``Session``: ``Post.sync.find(1)``, ``post.sync.save()``."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        hide_methods(cls)
 
     def __init__(self, **attributes: Any) -> None:
         check_names(type(self), attributes)
@@ -87,8 +104,9 @@ class Record(Schemas, Querying, Finding, Bulk, Locking, Counting, Tokens, Copyin
             RecordInvalid: It breaks its validations.
             ForbiddenAttributesError: ``attributes`` has one that is not permitted.
         """
-        record = cls.build(attributes, **values)
-        await record.save(session=session)
+        # Columns may have the names of our methods: here and elsewhere, none of them is called by name.
+        record = cls(**assigned(cls, attributes, values))
+        await Record.save(record, session=session)
         return record
 
     async def save(self, *, validate: bool = True, session: AnySession | None = None) -> Self:
@@ -130,7 +148,9 @@ class Record(Schemas, Querying, Finding, Bulk, Locking, Counting, Tokens, Copyin
             RecordInvalid: It breaks its validations.
             ForbiddenAttributesError: ``attributes`` has one that is not permitted.
         """
-        return await self.assign_attributes(attributes, **values).save(session=session)
+        assign(self, attributes, values)
+        await Record.save(self, session=session)
+        return self
 
     async def destroy(self, *, session: AnySession | None = None) -> Self:
         """Delete the row, with callbacks.
@@ -203,8 +223,7 @@ class Record(Schemas, Querying, Finding, Bulk, Locking, Counting, Tokens, Copyin
             ForbiddenAttributesError: ``attributes`` has one that is not permitted.
             UnknownAttributeError: A name is no attribute.
         """
-        for name, value in check_names(type(self), assigned(type(self), attributes, values)).items():
-            setattr(self, name, value)
+        assign(self, attributes, values)
         return self
 
     @property

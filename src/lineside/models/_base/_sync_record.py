@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from lineside.models._association._associating import SyncAssociating
 from lineside.models._association._counter_cache import reset_counters
 from lineside.models._attribute._tokens import SyncTokens
+from lineside.models._base._assignment import assign, assigned
 from lineside.models._base._bulk import SyncBulk
 from lineside.models._base._counting import SyncCounting
 from lineside.models._base._finders import SyncFinding
@@ -53,9 +54,8 @@ class SyncModel(SyncFinding[RecordT], SyncBulk[RecordT]):
         **values: Any,
     ) -> RecordT:
         """Make a record and save it; see `Record.create`."""
-        record = self.model.build(attributes, **values)
-        record.sync.save(session=session)
-        return record
+        record = self.model(**assigned(self.model, attributes, values))
+        return SyncRecord(record).save(session=session)
 
     def reset_counters(self, key: Any, *associations: str, session: Session | None = None) -> None:
         """Count the records of associations anew; see `Associating.reset_counters`."""
@@ -81,7 +81,7 @@ class SyncRecord(SyncAssociating[RecordT], SyncLocking[RecordT], SyncCounting[Re
         **values: Any,
     ) -> RecordT:
         """Assign attributes and save; see `Record.update`."""
-        self._record.assign_attributes(attributes, **values)
+        assign(self._record, attributes, values)
         return self.save(session=session)
 
     def destroy(self, *, session: Session | None = None) -> RecordT:
