@@ -166,7 +166,7 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT, Pa
         """Delete a record."""
         record = await self.load(id, "destroy")
         if isinstance(record, Record):
-            await Record.destroy(record, session=self.session)
+            await record.destroy(session=self.session)
         else:
             await self.session.delete(record)
             await self.session.flush()
@@ -208,7 +208,7 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT, Pa
             raise RequestValidationError([{**_UNFIT, "loc": ("body", name)} for name in past])
         with answering_refused_values(RequestValidationError([_UNFIT])):
             if isinstance(record, Record):
-                await Record.save(record, session=self.session)
+                await record.save(session=self.session)
             else:
                 self.session.add(record)
                 await self.session.flush()

@@ -2,11 +2,11 @@
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from inspect import getattr_static
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, get_origin
 
 from pydantic_core import PydanticUndefined
 from sqlmodel import SQLModel
@@ -17,6 +17,7 @@ from lineside.exceptions import ConfigurationError
 from lineside.models._relation._query import Query
 from lineside.models._relation._scopes import scope
 
+MethodT = TypeVar("MethodT", bound=Callable[..., Any])
 # What a class says of itself, or what is looked for there by this name.
 _TAKEN: Final = frozenset({"In", "Out", "Patch", "expose", "metadata", "permit", "sync"})
 _METHODS: Final = (FunctionType, classmethod, staticmethod, property)
@@ -72,6 +73,13 @@ def hide_methods(model: type[Any]) -> None:
     """
     for name in hidden_names(model.__bases__, _annotated(vars(model))) - vars(model).keys():
         type.__setattr__(model, name, PydanticUndefined)
+
+
+def method_of(record: object, method: MethodT) -> MethodT:
+    """Return a method of a record: what its class makes of it, or ours where a column hides it."""
+    found: Any = getattr(type(record), method.__name__, None)
+    is_own = isinstance(found, FunctionType)
+    return found if is_own else method
 
 
 def hidden_names(bases: tuple[type[Any], ...], annotated: set[str]) -> set[str]:

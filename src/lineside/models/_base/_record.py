@@ -15,7 +15,7 @@ from lineside.models._base._copies import Copying
 from lineside.models._base._counting import Counting
 from lineside.models._base._finders import Finding
 from lineside.models._base._locking import Locking
-from lineside.models._base._metaclass import RecordMeta, hide_methods
+from lineside.models._base._metaclass import RecordMeta, hide_methods, method_of
 from lineside.models._base._querying import Querying
 from lineside.models._base._sync_record import SyncDoor, SyncModel, SyncRecord
 from lineside.models._connection._ambient import AnySession
@@ -104,9 +104,8 @@ class Record(
             RecordInvalid: It breaks its validations.
             ForbiddenAttributesError: ``attributes`` has one that is not permitted.
         """
-        # Columns may have the names of our methods: here and elsewhere, none of them is called by name.
         record = cls(**assigned(cls, attributes, values))
-        await Record.save(record, session=session)
+        await method_of(record, Record.save)(record, session=session)
         return record
 
     async def save(self, *, validate: bool = True, session: AnySession | None = None) -> Self:
@@ -149,7 +148,7 @@ class Record(
             ForbiddenAttributesError: ``attributes`` has one that is not permitted.
         """
         assign(self, attributes, values)
-        await Record.save(self, session=session)
+        await method_of(self, Record.save)(self, session=session)
         return self
 
     async def destroy(self, *, session: AnySession | None = None) -> Self:
