@@ -95,13 +95,17 @@ class DeleteRestrictionError(LinesideError):
     Args:
         model: The name of the model.
         association: The association that still has records.
+        hidden_in: The class of the records, if all of them are hidden by `SoftDelete`.
     """
 
     status_hint: ClassVar[int] = 409
     public: ClassVar[bool] = True
 
-    def __init__(self, model: str, association: str) -> None:
-        super().__init__(f"{model} still has {association}; destroy or move them first")
+    def __init__(self, model: str, association: str, *, hidden_in: str | None = None) -> None:
+        remedy = "destroy or move them first"
+        if hidden_in is not None:
+            remedy = f"{hidden_in} hides them: find them with only_deleted(), and really_destroy() or move them"
+        super().__init__(f"{model} still has {association}; {remedy}")
         self.model = model
         self.association = association
 

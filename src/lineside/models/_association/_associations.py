@@ -16,6 +16,7 @@ from lineside.models._lifecycle import _persistence
 from lineside.models._lifecycle._state import instance_state
 from lineside.models._relation._builder import Builder
 from lineside.models._relation._columns import keys_of, relationship_named
+from lineside.models._relation._hidden import with_deleted
 from lineside.models._relation._query import Query
 from lineside.models._relation._query_state import State
 from lineside.models._relation._sync_query import SyncQuery
@@ -57,6 +58,22 @@ class _OfOwner(Builder[T], Generic[T]):
         record = self._made(attributes, values)
         tie(self._owner, self._name).attach(record)
         return record
+
+    def with_deleted(self) -> Self:
+        """Find records of the owner that `SoftDelete` hides, too; other default scopes stay.
+
+        Raises:
+            ConfigurationError: The class of the records hides no rows.
+        """
+        return with_deleted(self)
+
+    def only_deleted(self) -> Self:
+        """Find records of the owner that `SoftDelete` hides, and no others.
+
+        Raises:
+            ConfigurationError: The class of the records hides no rows.
+        """
+        return with_deleted(self).not_(deleted_at=None)
 
     def _made(self, attributes: Mapping[str, Any] | BaseModel | None, values: dict[str, Any]) -> T:
         model: Any = self.model

@@ -19,6 +19,7 @@ from lineside.models._association._pairs import Key, chunks, foreign_names, is_o
 from lineside.models._exceptions import UnknownAttributeError
 from lineside.models._lifecycle._state import instance_state, state_of
 from lineside.models._lifecycle._timestamps import now
+from lineside.models._relation._hidden import is_shown
 from lineside.models._validation._references import instance_mapper
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def reset_counters(session: Session, model: type, key: Any, *names: str) -> None
         record = aliased(relationship.mapper)
         pairs = zip(foreign_names(relationship), owner_names(relationship), strict=True)
         theirs = [getattr(record, foreign) == getattr(model, own) for foreign, own in pairs]
-        number = select(func.count()).select_from(record).where(*theirs).correlate(mapper).scalar_subquery()
+        counted = select(func.count()).select_from(record).where(*theirs, *is_shown(record))
+        number = counted.correlate(mapper).scalar_subquery()
         statement = update(model).where(is_one_of(mapper.primary_key, [identity])).values({counter: number})
         written = session.execute(statement.execution_options(synchronize_session=False))
         if cast("CursorResult[Any]", written).rowcount == 0:

@@ -17,6 +17,7 @@ from lineside.models._association._declared import Dependent, associations
 from lineside.models._association._pairs import Key, chunks, foreign_names, is_one_of, owner_names, values
 from lineside.models._exceptions import DeleteRestrictionError
 from lineside.models._lifecycle._state import instance_state
+from lineside.models._relation._hidden import hides_rows, is_shown
 
 if TYPE_CHECKING:
     from lineside.models._lifecycle._unit import Unit
@@ -44,34 +45,52 @@ class Consequences:
 
 
 def destroy_dependents(
-    session: Session, unit: "Unit", owners: Sequence[Any], consequences: Consequences
+    session: Session,
+    unit: "Unit",
+    owners: Sequence[Any],
+    consequences: Consequences,
+    *,
+    is_for_good: bool = False,
 ) -> None:
     """Find what the associations of records say for when they are destroyed.
+
+    While the row of an owner stays, hidden by `SoftDelete`, it means the records that are shown. When the
+    row goes, it means hidden ones, too: a foreign key that names nobody is refused by the database.
 
     Args:
         session: The session, which must not flush meanwhile.
         unit: Its unit.
         owners: Records of one class, whose own before_destroy callbacks have run.
         consequences: Where to note it.
+        is_for_good: Whether their rows go, though their class hides rows.
 
     Raises:
         DeleteRestrictionError: An association with ``dependent="restrict"`` has records.
     """
+    leave = is_for_good or not hides_rows(type(owners[0]))
     for association, relationship in associations(type(owners[0])):
         if association.dependent is not None:
             for some in chunks(owners):
-                _RULES[association.dependent](session, unit, _Bond(relationship, some), consequences)
+                bond = _Bond(relationship, some, leave)
+                _RULES[association.dependent](session, unit, bond, consequences)
 
 
 @dataclass(frozen=True, slots=True)
 class _Bond:
-    """An association of some owners."""
+    """An association of some owners.
+
+    Attributes:
+        relationship: The association.
+        owners: Its owners.
+        leave: Whether the rows of the owners go; else they are hidden.
+    """
 
     relationship: RelationshipProperty[Any]
     owners: Sequence[Any]
+    leave: bool
 
     def select(self, *what: Any, record: Any = None) -> Select[*tuple[Any, ...]]:
-        """Select something of the owners' records, by the relationship's own join condition."""
+        """Select something of the records that are meant, by the relationship's own join condition."""
         owner = aliased(self.relationship.parent)
         target = getattr(owner, self.relationship.key)
         key = _key_of(owner, self.relationship.parent)
@@ -80,8 +99,12 @@ class _Bond:
             select(*what)
             .select_from(owner)
             .join(target if record is None else target.of_type(record))
-            .where(is_one_of(key, identities))
+            .where(is_one_of(key, identities), *(() if self.leave else self.is_shown(record)))
         )
+
+    def is_shown(self, record: Any = None) -> tuple[ColumnElement[bool], ...]:
+        """Return what is true of the records that are not hidden."""
+        return is_shown(self.relationship.mapper.class_ if record is None else record)
 
     def is_theirs(self) -> ColumnElement[bool]:
         """Compare a record's key with those of the owners' records, for statements without a join."""
@@ -106,11 +129,24 @@ def _destroy(session: Session, unit: "Unit", bond: _Bond, consequences: Conseque
         # One that was given to another owner, and is not written yet, belongs to that one.
         found.get(values(record, foreign), []).append(record)
     bond.fill(found)
-    staying = [record for records in found.values() for record in records if not unit.is_leaving(record)]
+    staying: list[Any] = []
+    for record in [record for records in found.values() for record in records]:
+        if not unit.is_leaving(record):
+            staying.append(record)
+        elif bond.leave:
+            _follow(session, unit, record, consequences)
     for _, siblings in groupby(sorted(staying, key=_class_name), key=type):
         together = list(siblings)
-        unit.prepare_all(session, together, "destroy", consequences)
+        unit.prepare_all(session, together, "destroy", consequences, is_for_good=bond.leave)
         consequences.records.extend(together)
+
+
+def _follow(session: Session, unit: "Unit", record: Any, consequences: Consequences) -> None:
+    """Let a record that was to be hidden in this flush go for good, and what depends on it."""
+    flight = unit.flights[id(record)]
+    if hides_rows(type(record)) and not flight.is_for_good:
+        flight.is_for_good = True
+        destroy_dependents(session, unit, [record], consequences, is_for_good=True)
 
 
 def _nullify(session: Session, _unit: "Unit", bond: _Bond, consequences: Consequences) -> None:
@@ -129,10 +165,12 @@ def _restrict(session: Session, _unit: "Unit", bond: _Bond, consequences: Conseq
     model = bond.relationship.mapper.class_
     going = (record for record in (*session.deleted, *consequences.records) if isinstance(record, model))
     leaving = {instance_state(record).identity for record in going}
-    statement = bond.select(*bond.relationship.mapper.primary_key).limit(len(leaving) + 1)
-    found = [tuple(key) for key in session.execute(statement)]
-    if any(key not in leaving for key in found):
-        raise DeleteRestrictionError(type(bond.owners[0]).__name__, bond.relationship.key)
+    statement = bond.select(*bond.relationship.mapper.primary_key)
+    found = _first_keys(session, statement, len(leaving) + 1)
+    if found - leaving:
+        shown = _first_keys(session, statement.where(*bond.is_shown()), len(leaving) + 1)
+        owner, hidden_in = type(bond.owners[0]).__name__, None if shown - leaving else model.__name__
+        raise DeleteRestrictionError(owner, bond.relationship.key, hidden_in=hidden_in)
     if not found:
         bond.fill({})
 
@@ -143,6 +181,10 @@ _RULES: Final[Mapping[Dependent, Callable[[Session, "Unit", _Bond, Consequences]
     "delete_all": _delete_all,
     "restrict": _restrict,
 }
+
+
+def _first_keys(session: Session, statement: Select[*tuple[Any, ...]], count: int) -> set[Key]:
+    return {tuple(key) for key in session.execute(statement.limit(count))}
 
 
 def _key_of(entity: Any, mapper: Mapper[Any]) -> list[Any]:

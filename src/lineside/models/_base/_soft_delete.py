@@ -5,11 +5,11 @@ cascade. The DELETE becomes an UPDATE when the session is about to flush, after 
 """
 
 from datetime import datetime
-from typing import Any, ClassVar, Final, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
-from sqlmodel import Field, col
+from sqlmodel import Field
 
 from lineside.models._association._counter_cache import update_owners
 from lineside.models._base._record import Record
@@ -19,11 +19,9 @@ from lineside.models._lifecycle import _persistence
 from lineside.models._lifecycle._state import instance_state, state_of
 from lineside.models._lifecycle._timestamps import now
 from lineside.models._lifecycle._unit import Flight, Unit
+from lineside.models._relation._hidden import is_shown, with_deleted, without_deleted
 from lineside.models._relation._query import Query
-from lineside.models._relation._scopes import apply_default_scopes, default_scope
-
-_REALLY: Final = "lineside_really_destroy"
-
+from lineside.models._relation._scopes import default_scope
 
 SoftT = TypeVar("SoftT", bound="SoftDelete")
 
@@ -35,7 +33,7 @@ class SyncSoftModel(SyncModel[SoftT]):
 
     def with_deleted(self) -> Self:
         """Find deleted records, too; see `SoftDelete.with_deleted`."""
-        return apply_default_scopes(self, without=_without_deleted).unscoped()
+        return with_deleted(self)
 
     def only_deleted(self) -> Self:
         """Find deleted records only; see `SoftDelete.only_deleted`."""
@@ -58,10 +56,6 @@ class SyncSoftRecord(SyncRecord[SoftT]):
         return self._record
 
 
-def _without_deleted(query: Query[Any]) -> Query[Any]:
-    return query.where(deleted_at=None)
-
-
 class SoftDelete(Record):
     """A record that `destroy` hides instead of deleting (opt-in; the words are those of Rails' paranoia gem).
 
@@ -69,25 +63,27 @@ class SoftDelete(Record):
 
     `destroy`, ``session.delete(post)`` and cascades set ``deleted_at``; the callbacks are those of a
     destruction. From then on neither `find` nor any other query of the class finds the row, and
-    associations load without it, until `restore`. Joins and SQLAlchemy's own ``select(Post)`` see all rows,
-    and ``delete_all`` deletes those it finds, as its name says.
+    associations load without it, `joins` among them, until `restore`. SQLAlchemy's own ``select(Post)`` and
+    raw SQL see all rows, and ``delete_all`` deletes those it finds, as its name says.
 
-    A unique index still counts hidden rows. To free their values, make it a partial one::
+    `uniqueness` takes no notice of hidden rows, as in that gem. A unique index still counts them. To free
+    their values, make it a partial one::
 
         Index("live_slugs", "slug", unique=True,
               sqlite_where=text("deleted_at IS NULL"), postgresql_where=text("deleted_at IS NULL"))
     """
 
     __lineside_sync__ = (SyncSoftModel, SyncSoftRecord)
+    __lineside_hides_rows__: ClassVar[bool] = True
 
     deleted_at: datetime | None = Field(default=None, index=True)
 
-    without_deleted: ClassVar[default_scope[Any, []]] = default_scope(_without_deleted)
+    without_deleted: ClassVar[default_scope[Any, []]] = default_scope(without_deleted)
 
     @classmethod
     def with_deleted(cls) -> Query[Self]:
         """Begin a query that finds deleted records, too; other default scopes stay."""
-        return apply_default_scopes(Query(cls), without=_without_deleted).unscoped()
+        return with_deleted(Query(cls))
 
     @classmethod
     def only_deleted(cls) -> Query[Self]:
@@ -140,20 +136,15 @@ def restore(session: Session, record: SoftDelete) -> None:
 def really_destroy(session: Session, record: SoftDelete) -> None:
     """See `SoftDelete.really_destroy`."""
     state_of(record).is_destroyed = False  # hidden is not gone
-    marks = instance_state(record).info
-    marks[_REALLY] = True
-    try:
-        _persistence.destroy(session, record)
-    except BaseException:
-        marks.pop(_REALLY, None)
-        raise
+    _persistence.destroy(session, record, is_for_good=True)
 
 
 def _keep_rows(session: Session, _context: object, _objects: object) -> None:
     for record in [record for record in session.deleted if isinstance(record, SoftDelete)]:
+        flight = Unit.of(session).flights[id(record)]
         if record.is_deleted:
-            Unit.of(session).flights[id(record)].owners = None  # they have counted it when it was hidden
-        if instance_state(record).info.pop(_REALLY, False):
+            flight.owners = None  # they have counted it when it was hidden
+        if flight.is_for_good:
             continue
         session.add(record)  # it is to be deleted no longer
         if record.deleted_at is None:
@@ -167,9 +158,8 @@ def _hide_in_associations(execution: ORMExecuteState) -> None:
         return
     path: Any = execution.loader_strategy_path
     loaded: type = path[-1].mapper.class_
-    if issubclass(loaded, SoftDelete):
-        is_shown = col(loaded.deleted_at).is_(None)
-        execution.statement = execution.statement.options(with_loader_criteria(loaded, is_shown))
+    for criterion in is_shown(loaded):
+        execution.statement = execution.statement.options(with_loader_criteria(loaded, criterion))
 
 
 def _listen(_mapper: object, _owner: object) -> None:

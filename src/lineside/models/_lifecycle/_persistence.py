@@ -34,8 +34,14 @@ def save(session: Session, record: Any, *, validate: bool = True) -> None:
     _flush(session, unit)
 
 
-def destroy(session: Session, record: Any) -> None:
-    """Delete the row of a record, with its callbacks."""
+def destroy(session: Session, record: Any, *, is_for_good: bool = False) -> None:
+    """Delete the row of a record, with its callbacks.
+
+    Args:
+        session: The session.
+        record: The record.
+        is_for_good: Delete it even if its class hides rows that are destroyed.
+    """
     unit = Unit.of(session)
     state = state_of(record)
     if state.is_in_flight or state.is_destroyed:
@@ -46,7 +52,7 @@ def destroy(session: Session, record: Any) -> None:
         return
     if record not in session:
         session.add(record)
-    unit.prepare(session, record, "destroy")
+    unit.prepare(session, record, "destroy", is_for_good=is_for_good)
     session.delete(record)
     _flush(session, unit)
 

@@ -29,7 +29,17 @@ _KEY: Final = "lineside"
 
 @dataclass(slots=True)
 class Flight:
-    """One record on its way to the database."""
+    """One record on its way to the database.
+
+    Attributes:
+        record: The record.
+        action: What happens to it.
+        is_ready: Whether all that comes before the writing is done.
+        give_back: Shows its changes to SQLAlchemy again, if they are hidden from a flush.
+        arounds: The callbacks around it that have begun.
+        owners: Whom its row named before; None: nobody is to count it.
+        is_for_good: Whether its row goes, though its class hides rows that are destroyed.
+    """
 
     record: Any
     action: Action
@@ -37,6 +47,7 @@ class Flight:
     give_back: Callable[[], None] | None = None
     arounds: dict[Moment, list[Around]] = field(default_factory=dict[Moment, list[Around]])
     owners: dict[str, Key | None] | None = field(default_factory=dict[str, "Key | None"])
+    is_for_good: bool = False
 
 
 class Unit:
@@ -58,15 +69,21 @@ class Unit:
             known = session.info[_KEY] = cls()
         return known
 
-    def prepare(self, session: Session, record: Any, action: Action) -> None:
+    def prepare(self, session: Session, record: Any, action: Action, *, is_for_good: bool = False) -> None:
         """Run what comes before the row is written.
+
+        Args:
+            session: The session.
+            record: The record.
+            action: What happens to it.
+            is_for_good: See `Flight`.
 
         Raises:
             RecordInvalid: The record breaks its validations.
         """
         consequences = Consequences()
         try:
-            self.prepare_all(session, [record], action, consequences)
+            self.prepare_all(session, [record], action, consequences, is_for_good=is_for_good)
         except BaseException:
             for follower in consequences.records:
                 self.discard(follower)
@@ -74,7 +91,13 @@ class Unit:
         consequences.happen(session)
 
     def prepare_all(
-        self, session: Session, records: Sequence[Any], action: Action, consequences: Consequences
+        self,
+        session: Session,
+        records: Sequence[Any],
+        action: Action,
+        consequences: Consequences,
+        *,
+        is_for_good: bool = False,
     ) -> None:
         """Run what comes before the rows of several records of one class are written.
 
@@ -83,12 +106,13 @@ class Unit:
             records: The records.
             action: What happens to them.
             consequences: Where to note what follows from it.
+            is_for_good: See `Flight`.
 
         Raises:
             RecordInvalid: A record breaks its validations.
             DeleteRestrictionError: Others depend on it.
         """
-        flights = [self._begin(record, action) for record in records]
+        flights = [self._begin(record, action, is_for_good=is_for_good) for record in records]
         try:
             # A query of a callback or a validation must not write the record that it is about.
             with calling_as(session), session.no_autoflush:
@@ -96,7 +120,7 @@ class Unit:
                     self._prepare_one(session, flight)
                 note_owners(session, flights)
                 if action == "destroy":
-                    destroy_dependents(session, self, records, consequences)
+                    destroy_dependents(session, self, records, consequences, is_for_good=is_for_good)
         except BaseException:
             for record in records:
                 self.discard(record)
@@ -124,8 +148,8 @@ class Unit:
         self.discard(record)
         return False
 
-    def _begin(self, record: Any, action: Action) -> Flight:
-        flight = self.flights[id(record)] = Flight(record, action)
+    def _begin(self, record: Any, action: Action, *, is_for_good: bool) -> Flight:
+        flight = self.flights[id(record)] = Flight(record, action, is_for_good=is_for_good)
         state_of(record).is_in_flight = True
         return flight
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy.orm import QueryableAttribute, aliased
+from sqlalchemy.orm import QueryableAttribute, aliased, joinedload
 
 from lineside.models._relation._columns import relationship_named
+from lineside.models._relation._hidden import is_shown
 from lineside.models._relation._query_state import Join, State
 
 
@@ -59,8 +60,11 @@ def loading(model: type, associations: Sequence[Any], strategy: Any) -> list[Any
         option: Any = None
         for name in _steps(model, association):
             attribute = relationship_named(entity, name)
-            option = strategy(attribute) if option is None else getattr(option, strategy.__name__)(attribute)
             entity = attribute.property.mapper.class_
+            # A query of its own leaves hidden rows out by itself; a join does not.
+            shown = is_shown(entity) if strategy is joinedload else ()
+            loaded = attribute.and_(*shown) if shown else attribute
+            option = strategy(loaded) if option is None else getattr(option, strategy.__name__)(loaded)
         options.append(option)
     return options
 

@@ -12,6 +12,7 @@ from sqlalchemy.sql import visitors
 from sqlmodel import select
 
 from lineside.models._relation._columns import keys_of
+from lineside.models._relation._hidden import is_shown
 from lineside.models._relation._ordering import sorted_element
 from lineside.models._relation._query_state import Join, State
 
@@ -51,7 +52,9 @@ def values(model: type, state: State, columns: Sequence[Any]) -> Select[Any]:
 def narrowed(statement: Any, state: State) -> Any:
     """Add the joins and conditions of a query to a statement."""
     for _, join in state.joins:
-        statement = statement.join(join.attribute.of_type(join.entity), isouter=join.is_outer)
+        target, shown = join.attribute.of_type(join.entity), is_shown(join.entity)
+        # In the ON clause, so that an outer join keeps the records whose other side is hidden.
+        statement = statement.join(target.and_(*shown) if shown else target, isouter=join.is_outer)
     criteria = (*state.criteria, false()) if state.is_none else state.criteria
     return statement.where(*criteria) if criteria else statement
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapper
 from lineside.exceptions import ConfigurationError
 from lineside.models._lifecycle._loaded import NOT_LOADED
 from lineside.models._lifecycle._state import instance_state
+from lineside.models._relation._hidden import HIDDEN_SINCE, hides_rows, is_shown
 from lineside.models._validation._limits import Problem
 from lineside.models._validation._references import UNKNOWN_YET, future_value
 from lineside.models._validation._validators import Subject, check_options
@@ -47,7 +48,9 @@ class Uniqueness:
         """Ask the database, unless nothing has changed."""
         names = (subject.field, *self.scope)
         state = instance_state(subject.record)
-        if state.has_identity and not any(self._has_changed(subject.record, name) for name in names):
+        # What is restored comes back among values that may have been taken since.
+        asked = (*names, HIDDEN_SINCE) if hides_rows(state.class_) else names
+        if state.has_identity and not any(self._has_changed(subject.record, name) for name in asked):
             return
         values = {name: future_value(subject.record, name) for name in names}
         # Within a record that is not numbered yet nothing can be taken.
@@ -80,6 +83,7 @@ class Uniqueness:
         state = instance_state(subject.record)
         mapper = _owner(state.mapper, subject.field)
         criteria = [self._equals(mapper.columns[name], value) for name, value in values.items()]
+        criteria += is_shown(mapper.class_)
         if state.identity is not None:
             # By the key that the row has: the record may have been given another one.
             is_self = zip(mapper.primary_key, state.identity, strict=True)
