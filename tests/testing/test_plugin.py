@@ -50,13 +50,21 @@ def test_by_hand():
 """
 
 
-def run_pytest(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+ENVIRONMENT = """
+from lineside.config import Config
+
+environment = Config.load("config").environment
+"""
+
+
+def run_pytest(folder: Path, text: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run pytest on one file; a warning fails it, as collecting TestApp by its name would."""
     (folder / "test_suite.py").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", *options]
     # Plugins of other packages are none of this test's business.
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     environment.pop("PYTEST_ADDOPTS", None)
+    environment = {**environment, "LINESIDE_ENV": "", **variables}
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=60
     )
@@ -89,3 +97,31 @@ def test_the_plugin_loads_nothing_heavy() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     heavy = {"anyio", "fastapi", "httpx2", "pydantic", "sqlalchemy", "sqlmodel", "starlette"}
     assert heavy & set(loaded.split()) == set()
+
+
+class TestEnvironment:
+    """The environment of a run is test, before the app is imported."""
+
+    SUITE = "from conftest import environment\ndef test_it(): assert environment == {!r}"
+
+    @pytest.fixture(autouse=True)
+    def app_imported_by_conftest(self, tmp_path: Path) -> None:
+        (tmp_path / "conftest.py").write_text(ENVIRONMENT, encoding="utf-8")
+        (tmp_path / "config").mkdir()
+
+    def test_is_test(self, tmp_path: Path) -> None:
+        """So a ``conftest.py`` that imports the app gets the settings for tests."""
+        result = run_pytest(tmp_path, self.SUITE.format("test"), "-p", "lineside.testing.plugin")
+        assert "1 passed" in result.stdout, result.stdout + result.stderr
+
+    def test_is_what_the_variable_says(self, tmp_path: Path) -> None:
+        """Who names another one wants it."""
+        result = run_pytest(
+            tmp_path, self.SUITE.format("staging"), "-p", "lineside.testing.plugin", LINESIDE_ENV="staging"
+        )
+        assert "1 passed" in result.stdout, result.stdout + result.stderr
+
+    def test_is_left_alone_without_the_plugin(self, tmp_path: Path) -> None:
+        """``-p no:lineside`` turns all of it off."""
+        result = run_pytest(tmp_path, self.SUITE.format("development"))
+        assert "1 passed" in result.stdout, result.stdout + result.stderr

@@ -15,8 +15,12 @@ Write one fixture of your own, named ``app``, and ask for ``test_app``:
 
 pytest loads this module in every project of the environment, so it imports nothing heavy: FastAPI
 comes with the first test that wants it. ``pytest -p no:lineside`` turns it off.
+
+The environment of a run is ``test``, unless ``LINESIDE_ENV`` says another: an app that a test imports reads
+the settings for tests, and not those of the developer's own database.
 """
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +31,12 @@ from lineside.testing._events import EventLog
 from lineside.testing._events import capture_events as _capturing
 
 __all__ = ["capture_events", "current_user_dependency", "test_app", "use_transactional_tests"]
+
+
+def pytest_load_initial_conftests() -> None:
+    """Name the environment before a ``conftest.py`` imports the app (as Rails' ``test_helper.rb``)."""
+    if not os.environ.get("LINESIDE_ENV"):
+        os.environ["LINESIDE_ENV"] = "test"
 
 
 @pytest.fixture
