@@ -9,6 +9,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 
 from lineside.models._attribute._tracked import tracked
+from lineside.models._per_class import keep_on
 
 #: None is NULL, and not the ``null`` of JSON: ``where(meta=None)`` finds it.
 DOCUMENT_TYPE: Final = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
@@ -42,8 +43,7 @@ class Documents(SQLModel):
 
 def _track(mapper: Mapper[Any], owner: type) -> None:
     names = {attribute.key for attribute in mapper.column_attrs if _is_json(attribute.columns[0].type)}
-    # Past SQLModel's metaclass, which would look for a column here.
-    type.__setattr__(owner, "__lineside_documents__", frozenset(names))
+    keep_on(owner, "__lineside_documents__", frozenset(names))
     for name in names:
         _track_attribute(owner, name)
 

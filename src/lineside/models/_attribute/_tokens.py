@@ -14,6 +14,7 @@ from lineside.models._connection._ambient import AnySession
 from lineside.models._exceptions import UnknownAttributeError
 from lineside.models._lifecycle import _persistence
 from lineside.models._lifecycle._running import RecordT, Running, SyncRunning
+from lineside.models._per_class import keep_on
 
 _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _SHORTEST: Final = 24
@@ -56,8 +57,7 @@ def has_secure_token(*names: str, length: int = _SHORTEST) -> Callable[[type[_Mo
                 )
             field.default, field.default_factory = PydanticUndefined, partial(new_token, length)
             field.repr = False
-        # Past SQLModel's metaclass, which would look for a column here.
-        type.__setattr__(model, _TOKENS, token_names(model) | set(names))
+        keep_on(model, _TOKENS, token_names(model) | set(names))
         return model
 
     return declare

@@ -12,6 +12,7 @@ from sqlmodel import SQLModel
 
 from lineside.exceptions import ConfigurationError
 from lineside.models._association._lazy import require_loaded
+from lineside.models._per_class import keep_on
 from lineside.models._schema._schemas import (
     input_schema,
     named,
@@ -56,8 +57,7 @@ class _SchemaDoor:
                         "add table=True to its class line"
                     )
                 known = self._derive(owner)
-                # Past SQLModel's metaclass, which would look for a column here.
-                type.__setattr__(owner, key, known)
+                keep_on(owner, key, known)
         return known
 
 

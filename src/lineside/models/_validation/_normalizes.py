@@ -11,6 +11,7 @@ from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 
 from lineside.exceptions import ConfigurationError
 from lineside.models._lifecycle._state import instance_state
+from lineside.models._per_class import keep_on, kept_on
 
 _DECLARED: Final = "__lineside_normalizes__"
 _COLLECTED: Final = "__lineside_normalizers__"
@@ -51,10 +52,9 @@ def normalizes(
                 raise ConfigurationError(
                     f"{model.__name__} has no column {name!r} to normalize; it has {', '.join(sorted(known))}"
                 )
-        own = dict.fromkeys(fields, _Normalizer(with_, apply_to_none))
+        own = dict.fromkeys(fields, _Normalizer(with_, apply_to_none)).items()
         # Decorators run from the last to the first; people read them from the first to the last.
-        declared = ((name, normalizer) for name, normalizer in own.items())
-        type.__setattr__(model, _DECLARED, (*declared, *model.__dict__.get(_DECLARED, ())))
+        keep_on(model, _DECLARED, (*own, *vars(model).get(_DECLARED, ())))
         return model
 
     return declare
@@ -116,12 +116,12 @@ def _is_of_type(model: type, name: str, value: Any) -> bool:
 
 def normalizers_of(model: type) -> dict[str, tuple[_Normalizer, ...]]:
     """Return what a class and its bases declare, by field; collected once."""
-    known: dict[str, tuple[_Normalizer, ...]] | None = model.__dict__.get(_COLLECTED)
-    if known is None:
-        known = {}
-        for base in reversed(model.__mro__):
-            for name, normalizer in base.__dict__.get(_DECLARED, ()):
-                known[name] = (*known.get(name, ()), normalizer)
-        # Past SQLModel's metaclass, which would look for a column here.
-        type.__setattr__(model, _COLLECTED, known)
-    return known
+    return kept_on(model, _COLLECTED, lambda: _collected(model))
+
+
+def _collected(model: type) -> dict[str, tuple[_Normalizer, ...]]:
+    found: dict[str, tuple[_Normalizer, ...]] = {}
+    for base in reversed(model.__mro__):
+        for name, normalizer in vars(base).get(_DECLARED, ()):
+            found[name] = (*found.get(name, ()), normalizer)
+    return found

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 from lineside.exceptions import ConfigurationError
 from lineside.models._lifecycle._callbacks import Condition
 from lineside.models._lifecycle._chain import holds
+from lineside.models._per_class import keep_on, kept_on
 from lineside.models._validation._errors import Errors, On
 from lineside.models._validation._validators import Check, is_blank, presence
 
@@ -106,25 +107,22 @@ class Declarations:
     @classmethod
     def of(cls, model: type) -> "Declarations":
         """Return those of a class; collected once."""
-        known: Declarations | None = model.__dict__.get(_COLLECTED)
-        if known is None:
-            declared = [
-                entry for base in reversed(model.__mro__) for entry in base.__dict__.get(_DECLARED, ())
-            ]
-            known = cls(
-                rules=tuple(entry for entry in declared if isinstance(entry, Rule)),
-                validators=tuple(entry for entry in declared if not isinstance(entry, Rule)),
-                methods=tuple(_methods(model)),
-            )
-            # Past SQLModel's metaclass, which would look for a column here.
-            type.__setattr__(model, _COLLECTED, known)
-        return known
+        return kept_on(model, _COLLECTED, lambda: cls._collected(model))
+
+    @classmethod
+    def _collected(cls, model: type) -> "Declarations":
+        declared = [entry for base in reversed(model.__mro__) for entry in vars(base).get(_DECLARED, ())]
+        return cls(
+            rules=tuple(entry for entry in declared if isinstance(entry, Rule)),
+            validators=tuple(entry for entry in declared if not isinstance(entry, Rule)),
+            methods=tuple(_methods(model)),
+        )
 
 
 def add_declaration(model: _Model, entry: Rule | tuple[Validator, When]) -> _Model:
     """Note an entry on a class, before those that it has."""
     # Decorators run from the last to the first; people read them from the first to the last.
-    type.__setattr__(model, _DECLARED, (entry, *model.__dict__.get(_DECLARED, ())))
+    keep_on(model, _DECLARED, (entry, *vars(model).get(_DECLARED, ())))
     return model
 
 

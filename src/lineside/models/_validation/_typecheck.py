@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_attribute
 
 from lineside.models._lifecycle._state import instance_state
+from lineside.models._per_class import kept_on
 from lineside.models._validation._errors import Error, On
 from lineside.models._validation._limits import Limit, limit_of
 from lineside.models._validation._references import UNKNOWN_YET, future_value, held_value, instance_mapper
@@ -50,12 +51,7 @@ class Types:
     @classmethod
     def of(cls, model: type[Any]) -> "Types":
         """Return those of a class, and not those of its base."""
-        known: Types | None = model.__dict__.get(_PLAN)
-        if known is None:
-            known = cls(model)
-            # Past SQLModel's metaclass, which would look for a column here.
-            type.__setattr__(model, _PLAN, known)
-        return known
+        return kept_on(model, _PLAN, lambda: cls(model))
 
     def check(self, record: Any, session: Session, on: On) -> tuple[list[str], list[Error]]:
         """Validate what is loaded of a record, and give it the values in their types.
