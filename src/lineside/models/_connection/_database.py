@@ -233,11 +233,21 @@ class Database:
         return await self._in_session(lambda session: count_rows(session, sql, values))
 
     def sync_raw(self, sql: LiteralString, /, **values: Any) -> list[AnyRow]:
-        """Do what `raw` does, without ``await``."""
+        """Do what `raw` does, without ``await``.
+
+        Raises:
+            PreparedStatementInvalid: A name has no value, or a value no name.
+            NoSessionError: The ambient session of this database is an async one.
+        """
         return self._in_sync_session(lambda session: fetch_rows(session, sql, values))
 
     def sync_exec(self, sql: LiteralString, /, **values: Any) -> int:
-        """Do what `exec` does, without ``await``."""
+        """Do what `exec` does, without ``await``.
+
+        Raises:
+            PreparedStatementInvalid: A name has no value, or a value no name.
+            NoSessionError: The ambient session of this database is an async one.
+        """
         return self._in_sync_session(lambda session: count_rows(session, sql, values))
 
     def owns(self, session: AnySession) -> bool:

@@ -70,11 +70,8 @@ def name_errors(engine: Engine, deadlines: Deadlines) -> None:
         if context.is_pre_ping or not isinstance(context.original_exception, Exception):
             return None  # the pool opens another connection by itself; a cancelled task is nobody's fault
         kind = _kind_of(context)
-        if kind is StatementTimeout:
-            # What the server does with the statement now is not known; the other connections are well.
-            context.is_disconnect = True
-            context.invalidate_pool_on_disconnect = False
-        elif _rolled_back_by_itself(context):
+        if kind is StatementTimeout or _rolled_back_by_itself(context):
+            # What this connection does now is not known; the others are well.
             context.is_disconnect = True
             context.invalidate_pool_on_disconnect = False
         return _error(kind, context.original_exception, deadlines)

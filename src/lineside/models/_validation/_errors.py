@@ -9,8 +9,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 from weakref import ref
 
-from sqlalchemy import inspect
-
+from lineside.models._lifecycle._state import instance_state
 from lineside.models._schema._secret_fields import looks_secret
 
 BASE: Final = "base"
@@ -150,7 +149,7 @@ class Errors:
 
 def errors_of(record: object) -> Errors:
     """Return the errors of a record, always the same object."""
-    info: dict[str, Any] = inspect(record, raiseerr=True).info
+    info = instance_state(record).info
     errors: Errors | None = info.get(_INFO_KEY)
     if errors is None:
         errors = info[_INFO_KEY] = Errors(record)
