@@ -16,6 +16,7 @@ from lineside.models._connection._transactions import transaction
 from lineside.models._exceptions import ForbiddenAttributesError, UnknownAttributeError
 from lineside.models._relation._query import Query
 from lineside.models._validation._declarations import validates
+from tests.models.publishing import statements_of
 from tests.models.ways import rows
 
 pytestmark = pytest.mark.anyio
@@ -434,6 +435,37 @@ class TestLoad:
             await post.load("comments", "author")
             assert post.comments is comments
             assert (post.title, post.comments[0].body) == ("changed", "changed")
+
+    @pytest.mark.parametrize(
+        ("names", "count"),
+        [
+            (["author"], 1),
+            (["comments"], 1),
+            (["labels"], 1),
+            (["tags"], 1),
+            (["author", "comments"], 2),
+            (["comments.user"], 2),
+            (["comments", "comments.user"], 3),
+        ],
+    )
+    async def test_asks_for_the_association_only(
+        self, database: Database, posts: list[Post], names: list[str], count: int
+    ) -> None:
+        async with database.session():
+            with statements_of(database) as log:
+                await posts[0].load(*names)
+                await posts[0].load(*(name for name in names if "." not in name))
+        assert len([sql for sql, _ in log if sql.startswith("SELECT")]) == count
+
+    async def test_of_what_lies_behind_a_record_that_is_loaded(
+        self, database: Database, posts: list[Post]
+    ) -> None:
+        async with database.session():
+            post = await posts[0].load("author", "comments")
+            await post.load("author.profile", "comments.user")
+        assert post.author is not None
+        assert post.author.profile is None or post.author.profile.motto
+        assert [comment.user.name for comment in post.comments if comment.user] == ["ben", "ben"]
 
     async def test_through_the_association(self, database: Database, posts: list[Post]) -> None:
         async with database.session():

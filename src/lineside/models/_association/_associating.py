@@ -5,8 +5,9 @@ from typing import Any, Self, TypeVar, overload
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
-from lineside.models._association._associations import Association, SyncAssociation, load
+from lineside.models._association._associations import Association, SyncAssociation
 from lineside.models._association._counter_cache import reset_counters
+from lineside.models._association._loading import load
 from lineside.models._connection._ambient import AnySession, run
 from lineside.models._lifecycle._running import RecordT, Running, SyncRunning
 

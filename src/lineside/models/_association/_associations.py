@@ -5,17 +5,15 @@ from dataclasses import replace
 from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel
-from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import async_object_session
-from sqlalchemy.orm import Session, aliased, object_session, with_parent
+from sqlalchemy.orm import Session, object_session
 
+from lineside.models._association._loading import beginning, load
 from lineside.models._association._ties import tie
 from lineside.models._base._assignment import assigned, check_names
 from lineside.models._connection._ambient import AnySession, current_sync_session, run
-from lineside.models._lifecycle import _persistence
-from lineside.models._lifecycle._state import instance_state
 from lineside.models._relation._builder import Builder
-from lineside.models._relation._columns import keys_of, relationship_named
+from lineside.models._relation._columns import relationship_named
 from lineside.models._relation._hidden import with_deleted
 from lineside.models._relation._query import Query
 from lineside.models._relation._query_state import State
@@ -38,7 +36,7 @@ class _OfOwner(Builder[T], Generic[T]):
         self._owner = owner
         self._name = name
         target = relationship_named(type(owner), name).property.mapper.class_
-        super().__init__(target, _state or _beginning(owner, name))
+        super().__init__(target, _state or beginning(owner, name))
 
     def build(self, attributes: Mapping[str, Any] | BaseModel | None = None, /, **values: Any) -> T:
         """Make a record that belongs to the owner, without saving it.
@@ -199,32 +197,3 @@ class SyncAssociation(_OfOwner[T], SyncQuery[T], Generic[T]):
 
     def _session(self, session: Session | None, what: str) -> Session:
         return session or object_session(self._owner) or current_sync_session(f"{self._name}.{what}()")
-
-
-def load(session: Session, record: Any, *names: str) -> None:
-    """Load associations of a record that are not loaded yet."""
-    query: Builder[Any] = Builder(type(record)).unscoped().includes(*names)
-    if not instance_state(record).has_identity:
-        return  # a new record holds what it was given
-    if record not in session:
-        session.add(record)
-    by_key = _persistence.row_condition(record, _persistence.key_of(record))
-    session.scalars(query.statement().where(*by_key)).one_or_none()
-
-
-def _beginning(owner: Any, name: str) -> State:
-    """Return the conditions that make a query the owner's: those with which SQLAlchemy would load it."""
-    attribute = relationship_named(type(owner), name)
-    relationship = attribute.property
-    order = tuple(relationship.order_by or ())
-    if not instance_state(owner).has_identity:
-        return State(ordering=order, is_none=True)
-    if relationship.secondary is None:
-        return State(criteria=(with_parent(owner, attribute),), ordering=order)
-    # By key, so that the query has one table, and `update_all` and `delete_all` work.
-    record = aliased(relationship.mapper.class_)
-    keys = keys_of(relationship.mapper.class_)
-    theirs = select(*(getattr(record, key.key) for key in keys)).where(
-        with_parent(owner, attribute.of_type(record))
-    )
-    return State(criteria=((keys[0] if len(keys) == 1 else tuple_(*keys)).in_(theirs),), ordering=order)
