@@ -1,11 +1,12 @@
 """What the model layer raises, in ActiveRecord's words; see `lineside.exceptions` for the tree."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
-from lineside.exceptions import ConfigurationError, LinesideError
+from lineside.exceptions import ConfigurationError, LinesideError, RecordInvalid, SupportsErrorDetails
 
 
 class NoSessionError(ConfigurationError):
@@ -89,6 +90,46 @@ class StaleObjectError(LinesideError, StaleDataError):
         self.key = key
 
 
+class _RefusedByDatabaseError(RecordInvalid, IntegrityError):
+    """A constraint has refused the row of a record.
+
+    Args:
+        model: The name of the model.
+        errors: What is wrong with its fields.
+        record: The record that was to be written.
+        cause: SQLAlchemy's error, whose statement and driver's error this one has, too.
+    """
+
+    def __init__(
+        self, model: str, errors: SupportsErrorDetails, *, record: object, cause: IntegrityError
+    ) -> None:
+        # `cause.orig` was raised by a driver: only what SQLAlchemy itself raises has none.
+        IntegrityError.__init__(
+            self,
+            cause.statement,
+            cause.params,
+            cast("BaseException", cause.orig),
+            hide_parameters=cause.hide_parameters,
+            ismulti=cause.ismulti,
+        )
+        RecordInvalid.__init__(self, model, errors, record=record)
+
+
+class RecordNotUnique(_RefusedByDatabaseError):  # noqa: N818 - ActiveRecord's name
+    """A unique index has refused a record: its value "has already been taken" (as ActiveRecord's error).
+
+    It is a `RecordInvalid`, and SQLAlchemy's ``IntegrityError``: code that catches either goes on working.
+    """
+
+
+class InvalidForeignKey(_RefusedByDatabaseError):  # noqa: N818 - ActiveRecord's name
+    """A foreign key of a record points to no row: it "must exist" (as ActiveRecord's error).
+
+    It is a `RecordInvalid`, and SQLAlchemy's ``IntegrityError``: code that catches either goes on working.
+    A row that cannot be deleted because others point to it is an ``IntegrityError`` alone.
+    """
+
+
 class DeleteRestrictionError(LinesideError):
     """A record cannot be destroyed while others depend on it (``dependent="restrict"``).
 
@@ -104,7 +145,9 @@ class DeleteRestrictionError(LinesideError):
     def __init__(self, model: str, association: str, *, hidden_in: str | None = None) -> None:
         remedy = "destroy or move them first"
         if hidden_in is not None:
-            remedy = f"{hidden_in} hides them: find them with only_deleted(), and really_destroy() or move them"
+            remedy = (
+                f"{hidden_in} hides them: find them with only_deleted(), and really_destroy() or move them"
+            )
         super().__init__(f"{model} still has {association}; {remedy}")
         self.model = model
         self.association = association

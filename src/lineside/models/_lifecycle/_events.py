@@ -8,17 +8,13 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 from sqlalchemy import Engine, event
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, SessionTransaction
 
-from lineside.exceptions import RecordInvalid
 from lineside.models._base._locking import stale_error
 from lineside.models._lifecycle._callbacks import Action
+from lineside.models._lifecycle._refusals import refusal
 from lineside.models._lifecycle._state import instance_state, state_of
 from lineside.models._lifecycle._unit import Unit
-from lineside.models._validation._errors import errors_of
-from lineside.models._validation._uniqueness import unique_violation
-from lineside.models._validation._validations import add_taken
 
 # The session whose flush runs in this context, for an error of the driver, which knows only its connection.
 _flushing: ContextVar[Session | None] = ContextVar("lineside_flushing", default=None)
@@ -132,16 +128,5 @@ def _after_transaction_end(session: Session, transaction: SessionTransaction) ->
 
 
 def _handle_error(context: Any) -> Exception | None:
-    """Turn a unique index that refuses a row into the error of the validation that it raced with."""
-    error, session = context.sqlalchemy_exception, _flushing.get()
-    if session is None or not isinstance(error, IntegrityError):
-        return None
-    records = [flight.record for flight in Unit.of(session).flights.values()]
-    violated = unique_violation(error, among={type(record) for record in records})
-    if violated is None:
-        return None
-    owner, names = violated
-    for record in records:
-        if isinstance(record, owner) and add_taken(record, names):
-            return RecordInvalid(owner.__name__, errors_of(record), record=record)
-    return None
+    session = _flushing.get()
+    return None if session is None else refusal(Unit.of(session), context)

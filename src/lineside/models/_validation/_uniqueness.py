@@ -6,15 +6,20 @@ SQLite names the columns in its message, PostgreSQL names the constraint and the
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from sqlalchemy import Constraint, PrimaryKeyConstraint, Table, UniqueConstraint, inspect
+from sqlalchemy import PrimaryKeyConstraint, Table, UniqueConstraint, inspect
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapper
-from sqlalchemy.orm.exc import UnmappedColumnError
 from sqlmodel import SQLModel
+
+from lineside.models._validation._constraints import (
+    constraint_of_postgres,
+    field_of,
+    name_of,
+    tables_of,
+)
 
 _UNIQUE_VIOLATION: Final = "23505"
 _SQLITE_SAYS: Final = "UNIQUE constraint failed: "
-_MAX_NAME_CHARS: Final = 63
 
 
 def unique_violation(
@@ -32,10 +37,10 @@ def unique_violation(
         or the constraint belongs to no class.
     """
     mappers: list[Mapper[Any]] = [inspect(model) for model in (_all_models() if among is None else among)]
-    tables = {table: mapper for mapper in reversed(mappers) for table in _tables(mapper)}
+    tables = {table: mapper for mapper in reversed(mappers) for table in tables_of(mapper)}
     for table, columns in _refused(error, tables):
         mapper = tables[table]
-        fields = tuple(_field(mapper, column) for column in columns)
+        fields = tuple(field_of(mapper, column) for column in columns)
         if fields and None not in fields:
             return mapper.class_, tuple(field for field in fields if field is not None)
     return None
@@ -46,7 +51,7 @@ def _refused(error: IntegrityError, tables: Iterable[Table]) -> Iterator[tuple[T
     text = str(error.orig)
     # At its beginning only: PostgreSQL repeats the value further on, which may be anything.
     said = text.removeprefix(_SQLITE_SAYS) if text.startswith(_SQLITE_SAYS) else None
-    place = _constraint_of_postgres(error)
+    place = constraint_of_postgres(error, _UNIQUE_VIOLATION)
     for table in tables:
         for name, columns in _unique_in(table):
             spelled = ", ".join(f"{table.name}.{column.name}" for column in columns)
@@ -54,54 +59,15 @@ def _refused(error: IntegrityError, tables: Iterable[Table]) -> Iterator[tuple[T
                 yield table, columns
 
 
-def _constraint_of_postgres(error: IntegrityError) -> tuple[str, str] | None:
-    """Read the table and the constraint of which the server speaks: from asyncpg, or from psycopg."""
-    driver: Any = getattr(error.orig, "__cause__", None) or error.orig
-    if getattr(driver, "sqlstate", None) != _UNIQUE_VIOLATION:
-        return None
-    said: Any = getattr(driver, "diag", driver)
-    return said.table_name, said.constraint_name
-
-
 def _unique_in(table: Table) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """Yield the names and columns of what is unique in a table; PostgreSQL names what nobody has named."""
     for constraint in table.constraints:
         if isinstance(constraint, UniqueConstraint | PrimaryKeyConstraint):
-            yield _name(table, constraint), tuple(constraint.columns)
+            yield name_of(table, constraint), tuple(constraint.columns)
     for index in table.indexes:
         if index.unique and index.name:
             # An index on lower(email) is about email.
             yield str(index.name), tuple(index.columns)
-
-
-def _name(table: Table, constraint: Constraint) -> str:
-    if isinstance(constraint.name, str):
-        return constraint.name
-    if isinstance(constraint, UniqueConstraint):
-        return _generated(table.name, "_".join(column.name for column in constraint.columns), "key")
-    return _generated(table.name, "", "pkey")
-
-
-def _generated(table: str, columns: str, label: str) -> str:
-    """Name a constraint as PostgreSQL does: what is too long loses characters, the longer part first."""
-    available = _MAX_NAME_CHARS - len(label) - (2 if columns else 1)
-    while len(table) + len(columns) > available:
-        if len(table) > len(columns):
-            table = table[:-1]
-        else:
-            columns = columns[:-1]
-    return "_".join(part for part in (table, columns, label) if part)
-
-
-def _tables(mapper: Mapper[Any]) -> Iterable[Table]:
-    return [table for table in mapper.tables if isinstance(table, Table)]
-
-
-def _field(mapper: Mapper[Any], column: Any) -> str | None:
-    try:
-        return mapper.get_property_by_column(column).key
-    except UnmappedColumnError:
-        return None
 
 
 def _all_models() -> Iterator[type]:

@@ -4,7 +4,7 @@ First the types: what pydantic says of each field, and what its column can hold.
 passed, the declared rules; then, if all passed, the methods and validators that look at the whole record.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 from lineside.models._lifecycle._chain import settled
 from lineside.models._lifecycle._loaded import NOT_LOADED, loaded_value
 from lineside.models._validation._errors import Error, Errors, On, errors_of
+from lineside.models._validation._limits import Problem
 from lineside.models._validation._normalizes import apply_normalizers
 from lineside.models._validation._rules import Declarations, Rule, SupportsValidate
 from lineside.models._validation._typecheck import Types
 from lineside.models._validation._unique_validator import TAKEN, Uniqueness
 from lineside.models._validation._validators import Subject
 
-__all__ = ["add_taken", "errors_of", "validate"]
+__all__ = ["add_taken", "add_to_each", "errors_of", "validate"]
 
 
 def validate(record: Any, session: Session, *, on: On) -> bool:
@@ -47,26 +48,29 @@ def validate(record: Any, session: Session, *, on: On) -> bool:
     return not errors
 
 
-def add_taken(record: object, fields: Iterable[str]) -> bool:
+def add_taken(record: object, fields: Collection[str]) -> None:
     """Turn a refusal of the database into the error of the ``uniqueness`` that it breaks.
 
     Args:
         record: The record that was refused.
-        fields: The fields of the constraint, from `unique_violation`.
-
-    Returns:
-        Whether its class declares a uniqueness of these fields; only then there is a new error.
+        fields: The fields of the constraint, from `unique_violation`. Each of them gets the error where
+            the class declares no uniqueness of all of them.
     """
-    refused = set(fields)
     for rule in Declarations.of(type(record)).rules:
         for check in rule.checks:
             for field in rule.fields:
-                if isinstance(check, Uniqueness) and {field, *check.scope} == refused:
+                if isinstance(check, Uniqueness) and {field, *check.scope} == set(fields):
                     kind, message = TAKEN
-                    value = loaded_value(record, field)
-                    errors_of(record).append(Error(field, rule.message or message, kind, value))
-                    return True
-    return False
+                    add_to_each(record, [field], (kind, rule.message or message))
+                    return
+    add_to_each(record, fields, TAKEN)
+
+
+def add_to_each(record: object, fields: Iterable[str], problem: Problem) -> None:
+    """Add the same error to several fields."""
+    kind, message = problem
+    for field in fields:
+        errors_of(record).add(field, message, type=kind)
 
 
 def _typed(record: Any, session: Session, on: On) -> list[Error]:
