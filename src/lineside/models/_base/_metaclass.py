@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from inspect import getattr_static
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast, get_origin
 
 from pydantic_core import PydanticUndefined
 from sqlmodel import SQLModel
@@ -16,6 +16,7 @@ from sqlmodel.main import SQLModelMetaclass
 from lineside.exceptions import ConfigurationError
 from lineside.models._relation._query import Query
 from lineside.models._relation._scopes import scope
+from lineside.models._schema._record_schemas import SchemaDoor
 
 MethodT = TypeVar("MethodT", bound=Callable[..., Any])
 # What a class says of itself, or what is looked for there by this name.
@@ -58,6 +59,9 @@ class RecordMeta(SQLModelMetaclass):
 
         def __getattr__(cls, name: str) -> Any:
             """Say where a word is to be found that a class has not."""
+            door = getattr_static(cls, name, None)
+            if isinstance(door, SchemaDoor):
+                return door.__get__(None, cls)  # it has raised, and pydantic's own error would say less
             try:
                 return super().__getattr__(name)
             except AttributeError:
@@ -78,8 +82,7 @@ def hide_methods(model: type[Any]) -> None:
 def method_of(record: object, method: MethodT) -> MethodT:
     """Return a method of a record: what its class makes of it, or ours where a column hides it."""
     found: Any = getattr(type(record), method.__name__, None)
-    is_own = isinstance(found, FunctionType)
-    return found if is_own else method
+    return method if not isinstance(found, FunctionType) else cast("MethodT", found)
 
 
 def hidden_names(bases: tuple[type[Any], ...], annotated: set[str]) -> set[str]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Numeric, func
+from sqlalchemy import JSON, ColumnElement, Numeric, func
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import Session
 
@@ -33,7 +33,7 @@ def function_of(kind: Kind, column: Any) -> ColumnElement[Any]:
     Raises:
         TypeError: Some database has no such function for the column's type.
     """
-    found = python_type_of(column.type)
+    found = dict if isinstance(column.type, JSON) else python_type_of(column.type)
     if found is not None and issubclass(found, _NO_NUMBERS if kind in ("sum", "average") else _UNSORTED):
         takes = "numbers" if kind in ("sum", "average") else "what can be sorted"
         raise TypeError(f"{kind}() takes {takes}, and {column} is {found.__name__}")

@@ -90,7 +90,7 @@ def expression(value: Any, what: str) -> Any:
     Raises:
         TypeError: It is something else, or holds ``text()`` or ``literal_column()``.
     """
-    if isinstance(value, QueryableAttribute):
+    if isinstance(value, QueryableAttribute) and hasattr(value, "property"):
         if isinstance(value.property, RelationshipProperty):
             raise TypeError(f"{what} takes columns and expressions; {value} is a relationship")
         return value

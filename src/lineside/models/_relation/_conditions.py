@@ -3,12 +3,13 @@
 from collections.abc import Collection, Sequence
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, and_, false, or_
+from sqlalchemy import JSON, ColumnElement, and_, false, or_
 from sqlalchemy.orm import QueryableAttribute, RelationshipProperty
 
 from lineside.models._lifecycle._state import instance_state
 from lineside.models._relation._columns import expression, keys_of, python_type_of
-from lineside.models._relation._values import Range, contains_any, equals, operand, within
+from lineside.models._relation._documents import check_document
+from lineside.models._relation._values import Range, check_length, contains_any, equals, operand, within
 
 _COLLECTIONS = (list, tuple, set, frozenset)
 
@@ -30,6 +31,9 @@ def condition(attribute: QueryableAttribute[Any], value: Any) -> ColumnElement[b
     """
     if isinstance(attribute.property, RelationshipProperty):
         return _related(attribute, value)
+    if isinstance(attribute.type, JSON) and not hasattr(value, "as_subquery"):
+        check_document(attribute, value)
+        return equals(attribute, value)
     if isinstance(value, Range):
         return within(attribute, value)
     if isinstance(value, range):
@@ -59,6 +63,7 @@ def _is_a_value(attribute: QueryableAttribute[Any]) -> bool:
 def _related(attribute: QueryableAttribute[Any], value: Any) -> ColumnElement[bool]:
     target = attribute.property.mapper.class_
     records = list(value) if isinstance(value, _COLLECTIONS) else [value]
+    check_length(attribute.parent.class_, attribute.key, len(records))
     for record in records:
         if record is not None and not isinstance(record, target):
             raise TypeError(f"{attribute} takes a {target.__name__} or None, not {record!r}")
@@ -74,6 +79,7 @@ def is_key(model: type, keys: Sequence[Any]) -> ColumnElement[bool]:
     columns = keys_of(model)
     if len(columns) == 1:
         return contains_any(columns[0], keys)
+    check_length(model, columns[0].key, len(keys) * len(columns))
     return or_(
         false(),
         *(and_(*(equals(column, part) for column, part in zip(columns, key, strict=True))) for key in keys),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func
+from sqlalchemy import JSON, ColumnElement, Select, func
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import Session
 
@@ -38,6 +38,11 @@ class Groups(Generic[T]):
             raise TypeError('group() takes the columns to group by: group("author_id")')
         self._query = query
         self._columns = {column: query.expression(column, "group()") for column in columns}
+        for column in self._columns.values():
+            if isinstance(column.type, JSON):
+                raise TypeError(
+                    f"group() takes values, and {column} holds documents; group by a part of them"
+                )
         self._having = having
 
     def having(self, *criteria: Any) -> Self:

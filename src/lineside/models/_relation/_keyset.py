@@ -5,14 +5,14 @@ import binascii
 import hashlib
 from typing import Any, ClassVar, Final, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 from sqlalchemy import ColumnElement, and_, false, or_
 from sqlalchemy.orm import QueryableAttribute, Session
 
 from lineside import strict_json
 from lineside.exceptions import InvalidJSONError, RequestError
 from lineside.models._relation._builder import Builder
-from lineside.models._relation._columns import mapper_of
+from lineside.models._relation._columns import mapper_of, python_type_of
 from lineside.models._relation._ordering import in_order, sorted_by
 from lineside.models._relation._pages import KeysetPage
 from lineside.models._relation._terminals import every
@@ -21,7 +21,7 @@ from lineside.models._relation._values import InvalidValueError, operand, sortab
 T = TypeVar("T")
 _VERSION: Final = 1
 _MAX_CURSOR_CHARS: Final = 4_096
-_JSON: Final[TypeAdapter[Any]] = TypeAdapter(Any)
+_JSON: Final[TypeAdapter[Any]] = TypeAdapter(Any, config=ConfigDict(ser_json_bytes="base64"))
 _Key = tuple[QueryableAttribute[Any], bool]
 
 
@@ -133,8 +133,10 @@ def _value(column: Any, value: Any) -> Any:
             return None
         raise InvalidCursorError
     try:
+        if python_type_of(column.type) is bytes:
+            value = base64.b64decode(value, altchars=b"-_", validate=True)
         return operand(column, value)
-    except InvalidValueError:
+    except (InvalidValueError, TypeError, ValueError):
         raise InvalidCursorError from None
 
 

@@ -13,6 +13,7 @@ from lineside.exceptions import RequestError
 from lineside.models._relation._columns import expression, mapper_of
 from lineside.models._validation._limits import limit_of
 from lineside.models._validation._normalizes import normalize_value_for
+from lineside.models._validation._pydantic import ZONE_HINT, with_zone
 
 _ADAPTERS: Final = "__lineside_adapters__"
 _LAX: Final = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
@@ -95,7 +96,9 @@ def cast_value(model: type, name: str, value: Any) -> Any:
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        raise InvalidValueError(model.__name__, name, error.errors()[0]["msg"]) from None
+        found = error.errors()[0]
+        hint = ZONE_HINT if found["type"] == "timezone_aware" else ""
+        raise InvalidValueError(model.__name__, name, found["msg"] + hint) from None
 
 
 def _adapter(model: Any, name: str) -> tuple[type | None, TypeAdapter[Any] | None]:
@@ -103,7 +106,8 @@ def _adapter(model: Any, name: str) -> tuple[type | None, TypeAdapter[Any] | Non
     field = getattr(model, "model_fields", {}).get(name)
     if field is None:
         return None, None
-    annotation = field.annotation
+    has_zone = getattr(mapper_of(model).columns[name].type, "timezone", None)
+    annotation = with_zone(field.annotation, has_zone=has_zone)
     kinds = [kind for kind in getattr(annotation, "__args__", (annotation,)) if kind is not type(None)]
     kind = kinds[0] if len(kinds) == 1 else None
     has_own = hasattr(kind, "model_config") or hasattr(kind, "__pydantic_config__")
@@ -177,9 +181,7 @@ def contains_any(attribute: QueryableAttribute[Any], values: Collection[Any]) ->
     found: list[Any] = []
     are_possible = True
     model, name = attribute.parent.class_, attribute.key
-    if len(values) > _MAX_VALUES:
-        reason = f"{len(values)} values are too many; ask in parts of {_MAX_VALUES}, or compare with a query"
-        raise InvalidValueError(model.__name__, name, reason)
+    check_length(model, name, len(values))
     for value in values:
         if value is None:
             continue
@@ -191,6 +193,17 @@ def contains_any(attribute: QueryableAttribute[Any], values: Collection[Any]) ->
     # An empty IN is false, and no syntax error: SQLAlchemy writes it so.
     is_among = attribute.in_(found) if found or are_possible else _never(attribute)
     return or_(is_among, attribute.is_(None)) if any(value is None for value in values) else is_among
+
+
+def check_length(model: type, name: str, count: int) -> None:
+    """Refuse more values than a statement takes.
+
+    Raises:
+        InvalidValueError: There are more; it says what to do instead.
+    """
+    if count > _MAX_VALUES:
+        reason = f"{count} values are too many; ask in parts of {_MAX_VALUES}, or compare with a query"
+        raise InvalidValueError(model.__name__, name, reason)
 
 
 def within(attribute: QueryableAttribute[Any], values: Range) -> ColumnElement[bool]:

@@ -7,8 +7,10 @@ from typing import Annotated, Any, Final, Union, cast, get_args, get_origin
 
 from pydantic import AwareDatetime, BaseModel, NaiveDatetime, field_validator
 
-__all__ = ["carried_field_validators", "with_zone"]
+__all__ = ["ZONE_HINT", "carried_field_validators", "with_zone"]
 
+ZONE_HINT: Final = "; add one, such as 2026-01-31T12:00:00Z"
+"""What follows pydantic's words about a time without a zone."""
 _ALL_FIELDS: Final = "*"
 
 

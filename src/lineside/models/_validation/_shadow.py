@@ -6,6 +6,7 @@ is not loaded, or what the database fills in, is not there to be validated.
 
 import warnings
 from collections.abc import Iterable
+from inspect import signature
 from typing import Any, Final, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
@@ -14,7 +15,7 @@ from sqlalchemy import inspect
 
 from lineside.exceptions import ConfigurationError
 from lineside.models._validation._errors import BASE, Error
-from lineside.models._validation._pydantic import carried_field_validators, with_zone
+from lineside.models._validation._pydantic import ZONE_HINT, carried_field_validators, with_zone
 
 # What decides whether a value is good. The rest of a config is about tables, JSON and aliases.
 _CARRIED: Final = frozenset(
@@ -34,7 +35,6 @@ _CARRIED: Final = frozenset(
         "val_temporal_unit",
     }
 )
-_ZONE_HINT: Final = "; add one, such as 2026-01-31T12:00:00Z"
 
 
 class Shadow:
@@ -123,7 +123,7 @@ def _values(validated: Any, names: Iterable[str]) -> dict[str, Any]:
 
 def _of_record(function: Any) -> SchemaValidator:
     """Let pydantic call a method, so that its errors are told in pydantic's words."""
-    if function.__code__.co_argcount > 1:
+    if len(signature(function).parameters) > 1:
         return SchemaValidator(core_schema.with_info_plain_validator_function(function))
     return SchemaValidator(core_schema.no_info_plain_validator_function(function))
 
@@ -132,7 +132,7 @@ def _errors(error: ValidationError) -> list[Error]:
     found: list[Error] = []
     for entry in error.errors(include_url=False, include_context=False):
         field, *inside = entry["loc"] or (BASE,)
-        message = entry["msg"] + (_ZONE_HINT if entry["type"] == "timezone_aware" else "")
+        message = entry["msg"] + (ZONE_HINT if entry["type"] == "timezone_aware" else "")
         value = None if field == BASE else entry["input"]
         found.append(Error(str(field), message, entry["type"], value, tuple(inside)))
     return found
