@@ -13,6 +13,7 @@ from lineside.models._connection import _sqlite
 from lineside.models._connection._deadlines import AsyncPool, Deadlines, Pool, name_errors
 from lineside.models._connection._drivers import async_url, sync_url
 from lineside.models._connection._error_details import hide_details
+from lineside.models._connection._parameters import refuse_too_many
 
 
 class Engines:
@@ -168,5 +169,6 @@ def _prepare(engine: Engine, deadlines: Deadlines, *, echo: bool) -> None:
     if not echo:
         hide_details(engine)
     name_errors(engine, deadlines)
+    refuse_too_many(engine)
     if engine.dialect.name == "sqlite":
         _sqlite.configure(engine, statement_seconds=deadlines.statement_seconds)
