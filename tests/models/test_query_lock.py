@@ -1,10 +1,14 @@
 """Rows that a query holds until its transaction ends."""
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
+from lineside.exceptions import LinesideError
 from lineside.models import Database, Query
+from lineside.models._relation._sync_query import SyncQuery
 from tests.models.publishing import Author, Comment, Post, posts, saved, titles
 from tests.models.publishing import Base as Base
 
@@ -58,3 +62,38 @@ async def test_values_that_are_no_rows_cannot_be_held(database: Database) -> Non
     async with database.session():
         with pytest.raises(TypeError, match="leave lock"):
             await Query(Post).distinct().lock().pluck("title")
+
+
+async def test_what_is_loaded_gets_the_values_of_now_and_keeps_its_changes(database: Database) -> None:
+    first, second = await saved(database, Post(title="a", views=1), Post(title="b", views=1))
+    async with database.session():
+        loaded = await Query(Post).order("id").all()
+        await Query(Post).unscoped().update_all(views=2)
+        await loaded[0].reload()
+        loaded[1].title = "changed"
+        found = await Query(Post).order("id").lock().all()
+        assert found[0] is loaded[0]
+        assert [(post.title, post.views) for post in found] == [("a", 2), ("changed", 2)]
+    async with database.session():
+        assert titles(await Query(Post).order("id").all()) == ["a", "changed"]
+    assert (first.id, second.id) == (loaded[0].id, loaded[1].id)
+
+
+def without_flushing(session: Session, changed: int) -> list[tuple[str, int | None]]:
+    """Lock both posts as a callback would; one of them has a change, the other one is out of date."""
+    posts = SyncQuery(Post).order("id").all(session=session)
+    session.connection().execute(text("UPDATE post SET views = 2"))
+    posts[changed].title = "changed"
+    with session.no_autoflush:
+        found = SyncQuery(Post).where(title="a").lock().all(session=session)
+        return [(post.title, post.views) for post in found]
+
+
+async def test_in_a_callback_a_lock_loses_no_change(database: Database) -> None:
+    await saved(database, Post(title="a", views=1), Post(title="b", views=1))
+    async with database.session() as session:
+        assert await session.run_sync(without_flushing, 1) == [("a", 2)]
+        await session.rollback()
+        with pytest.raises(LinesideError, match="changes of title that a lock would lose"):
+            await session.run_sync(without_flushing, 0)
+        await session.rollback()

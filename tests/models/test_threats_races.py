@@ -23,6 +23,7 @@ from lineside.exceptions import RecordInvalid
 from lineside.models import Database, Model, before_create, before_update, validates
 from lineside.models.fastapi import install_database
 from lineside.routing import resources
+from tests.models.publishing import statements_of
 from tests.models.reading import read
 
 pytestmark = pytest.mark.anyio
@@ -75,7 +76,6 @@ class Draft(Base, table=True):
             await watch(self.id)
 
 
-UNHELD = pytest.mark.xfail(strict=True, reason="ResourceController.load does not lock what it checks")
 meeting: list[asyncio.Barrier] = []
 watching: list[Any] = []
 
@@ -151,7 +151,6 @@ async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
-@UNHELD
 @ON_POSTGRESQL
 async def test_t43_a_row_is_held_from_the_check_to_the_write(
     client: httpx2.AsyncClient, database: Database
@@ -176,7 +175,6 @@ async def test_t43_a_row_is_held_from_the_check_to_the_write(
     assert await read(database, "SELECT count(*) FROM race_draft WHERE sealed <> title") == [(0,)]
 
 
-@UNHELD
 @ON_POSTGRESQL
 async def test_t43_another_connection_cannot_lock_what_is_being_changed(
     client: httpx2.AsyncClient, database: Database
@@ -198,7 +196,21 @@ async def test_t43_another_connection_cannot_lock_what_is_being_changed(
     assert (answer.status_code, refusals) == (200, ["held"])
 
 
-@pytest.mark.xfail(strict=True, reason="Query.lock keeps the values of a record that is loaded")
+@ON_POSTGRESQL
+async def test_t43_a_form_holds_nothing(client: httpx2.AsyncClient, database: Database) -> None:
+    """What only reads waits for nobody, and nobody for it."""
+    async with database.session():
+        draft = await Draft.create()
+    path = f"/drafts/{draft.id}"
+    with statements_of(database) as log:
+        assert (await client.get(f"{path}/edit")).status_code == 200
+        assert (await client.get(path)).status_code == 200
+    assert not any("FOR UPDATE" in sql for sql, _ in log)
+    with statements_of(database) as log:
+        assert (await client.patch(path, json={"title": "edited"})).status_code == 200
+    assert any("FOR UPDATE" in sql for sql, _ in log)
+
+
 @ON_POSTGRESQL
 async def test_t43_a_locking_query_gives_the_values_of_now(database: Database) -> None:
     """Also of a record that the session had loaded before somebody else changed it."""

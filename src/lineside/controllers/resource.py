@@ -68,6 +68,8 @@ PageT = TypeVar("PageT", bound=Page, default=Page)
 
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"description": "No such record, or none you may read"}}
 _DENIED: dict[int | str, dict[str, Any]] = {403: {"description": "The ability does not grant this"}}
+# Nothing is written: `edit`, and a page that only those see who may change the record.
+_SAFE: Final = ("GET", "HEAD", "OPTIONS")
 # The driver does not say which value it is.
 _UNFIT: Final = {"type": "value_out_of_range", "loc": ("body",), "msg": "A value does not fit the database"}
 _UNFIT_QUERY: Final = {**_UNFIT, "loc": ("query",)}
@@ -174,6 +176,9 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT, Pa
     async def load(self, key: Any, action_name: str = "read") -> Any:
         """Load a member and authorize an action on it.
 
+        Unless it is read only, and in a request that may write, its row is held until the end of the
+        transaction: what is checked here still holds when it is written.
+
         Args:
             key: The primary key.
             action_name: The action to authorize, besides reading.
@@ -183,8 +188,11 @@ class ResourceController(Controller, Generic[ModelT, InT, PatchT, OutT, KeyT, Pa
             AccessDeniedError: It may be read, but not this.
         """
         missing = RecordNotFound(self.model.__name__, key)
+        query = Rows(self.model)
+        if action_name != "read" and self.request.method not in _SAFE:
+            query = query.lock()
         with answering_refused_values(missing):
-            record = await Rows(self.model).find(key, session=self.session)
+            record = await query.find(key, session=self.session)
         if self.ability.cannot("read", record):
             raise missing
         return self.ability.authorize(action_name, record)

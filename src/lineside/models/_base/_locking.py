@@ -14,13 +14,13 @@ from sqlalchemy import event, func
 from sqlalchemy.orm import Mapper, Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from lineside.exceptions import LinesideError
 from lineside.models._connection._ambient import AnySession
 from lineside.models._connection._transactions import transaction
 from lineside.models._exceptions import StaleObjectError
 from lineside.models._lifecycle import _persistence
 from lineside.models._lifecycle._running import RecordT, Running, SyncRunning
 from lineside.models._lifecycle._state import changes_of, instance_state
+from lineside.models._relation._locked import refuse_changes
 
 LOCK_VERSION: Final = "lock_version"
 
@@ -49,7 +49,7 @@ class Locking(Running):
             LinesideError: The record has changes that are not saved; the lock would lose them.
         """
         own = self._session(session, "with_lock")
-        _refuse_changes(self)  # before the savepoint, which would write them
+        refuse_changes(self)  # before the savepoint, which would write them
         async with transaction(own):
             await self._run(lambda found: _persistence.reload(found, self, lock=True), own, "with_lock")
             yield self
@@ -64,7 +64,7 @@ class SyncLocking(SyncRunning[RecordT]):
     def with_lock(self, *, session: Session | None = None) -> Generator[RecordT]:
         """Read the row again, hold it, and run the block in a savepoint; see `Locking.with_lock`."""
         own = self._session(session, "with_lock")
-        _refuse_changes(self._record)
+        refuse_changes(self._record)
         with transaction(own):
             _persistence.reload(own, self._record, lock=True)
             yield self._record
@@ -96,14 +96,6 @@ def next_version(mapper: Mapper[Any]) -> dict[str, Any]:
     if column is None or column.key != LOCK_VERSION:
         return {}
     return {LOCK_VERSION: func.coalesce(column, 0) + 1}
-
-
-def _refuse_changes(record: Any) -> None:
-    if changed := changes_of(record):
-        raise LinesideError(
-            f"{type(record).__name__} has changes of {', '.join(sorted(changed))} that a lock would lose; "
-            "save() or reload() it first"
-        )
 
 
 def _is_about(error: StaleDataError, record: Any) -> bool:

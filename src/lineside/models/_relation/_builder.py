@@ -177,7 +177,9 @@ class Builder(Generic[T]):
     def lock(self, *, nowait: bool = False, skip_locked: bool = False, read: bool = False) -> Self:
         """Hold the rows until the end of the transaction (``SELECT ... FOR UPDATE``).
 
-        SQLite has no row locks: a writing transaction there is alone anyway.
+        The records have the values of now, also those that were loaded before. Changes that are not saved
+        are written first, as before every query; in a callback they are not, and a record that has some is
+        refused. SQLite has no row locks: a writing transaction there is alone anyway.
 
         Args:
             nowait: Fail at once when a row is held by somebody else.

@@ -12,6 +12,7 @@ from lineside.models._relation import _statements as statements
 from lineside.models._relation._builder import Builder
 from lineside.models._relation._columns import keys_of, mapper_of
 from lineside.models._relation._conditions import is_key
+from lineside.models._relation._locked import locked
 from lineside.models._relation._ordering import reverse
 from lineside.models._relation._query_state import State, number_of_rows
 from lineside.models._relation._scopes import has_default_scope
@@ -25,6 +26,8 @@ def every(session: Session, query: Builder[T]) -> list[T]:
     """Return all records."""
     if query.state.is_none:
         return []
+    if query.state.lock is not None:
+        return locked(session, query)
     found = session.scalars(query.statement())
     return list(found.unique() if query.state.has_doubles else found)
 
