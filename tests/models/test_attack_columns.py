@@ -1,15 +1,23 @@
 """Columns with awkward names and awkward values."""
 
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from pydantic import JsonValue
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from lineside.exceptions import ConfigurationError, RecordInvalid
-from lineside.models import AnySession, Database, Model, validates
+from lineside.models import AnySession, Database, JSONField, Model, validates
+from lineside.models.fastapi import SessionDep, install_database
+from lineside.problems import install_error_handlers
 from tests.models.ways import rows
 
 pytestmark = pytest.mark.anyio
@@ -45,6 +53,21 @@ class Person(Plain, Base, table=True):
 class File(Base, table=True):
     content: bytes
     label: str = Field(default="", alias="fileLabel")
+
+
+class Sheet(Base, table=True):
+    permit = ("data", "tags", "anything")
+
+    data: dict[str, Any] = JSONField(default_factory=dict)
+    tags: list[Any] = JSONField(default_factory=list)
+    anything: JsonValue = JSONField(default_factory=list)
+
+
+def nested(levels: int) -> dict[str, Any]:
+    deep: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        deep = {"a": deep}
+    return deep
 
 
 class Note(Base, table=True):
@@ -150,3 +173,73 @@ async def test_a_field_is_updated_by_its_alias(database: Database) -> None:
         await file.update(fileLabel="new")
         assert file.label == "new"
     assert await rows(database, "file", "label") == [("new",)]
+
+
+@pytest.mark.parametrize("depth", [201, 500, 960, 5_000])
+async def test_a_document_that_is_nested_too_deeply_is_invalid(database: Database, depth: int) -> None:
+    async with database.session():
+        for values in ({"data": nested(depth)}, {"tags": [nested(depth - 1)]}, {"anything": nested(depth)}):
+            with pytest.raises(RecordInvalid, match=r"nested more than 200 levels deep|Recursion error"):
+                await Sheet.create(**values)
+        sheet = await Sheet.create(data=nested(200))
+        sheet.data["a"] = nested(depth)
+        assert not await sheet.valid()
+        sheet.data = {"b": 1}
+        await sheet.save()
+        await sheet.reload()
+        assert sheet.data == {"b": 1}
+
+
+async def test_a_document_that_holds_itself_is_invalid(database: Database) -> None:
+    circle: list[Any] = []
+    circle += [circle, circle]
+    async with database.session():
+        with pytest.raises(RecordInvalid, match="deep"):
+            await Sheet.create(tags=circle)
+        sheet = await Sheet.create()
+        sheet.data["self"] = circle
+        assert not await sheet.valid()
+        await sheet.reload()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [datetime(2026, 1, 1, tzinfo=UTC), Decimal(1), b"", {1}, object()],
+    ids=lambda v: type(v).__name__,
+)
+async def test_a_document_holds_what_json_holds(database: Database, value: Any) -> None:
+    async with database.session():
+        with pytest.raises(RecordInvalid, match="Data: Input should hold what JSON can hold"):
+            await Sheet.create(data={"in": [value]})
+        sheet = await Sheet.create()
+        sheet.data["in"] = value
+        assert not await sheet.valid()
+        await sheet.reload()
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[TestClient]:
+    database = Database(f"sqlite:///{tmp_path / 'test.sqlite3'}")
+    asyncio.run(database.create_all(Base.metadata))
+    app = FastAPI()
+    install_database(app, database)
+    install_error_handlers(app)
+
+    @app.post("/sheets")
+    async def create(data: Sheet.In, session: SessionDep) -> Sheet.Out:
+        return await Sheet.create(data)
+
+    with TestClient(app) as client:
+        yield client
+
+
+@pytest.mark.parametrize("depth", [250, 500, 700, 900])
+@pytest.mark.parametrize("name", ["data", "tags", "anything"])
+def test_a_body_that_is_nested_too_deeply_is_answered_as_such(
+    client: TestClient, name: str, depth: int
+) -> None:
+    document = '{"a":' * depth + "1" + "}" * depth
+    body = f'{{"{name}": {f"[{document}]" if name == "tags" else document}}}'
+    answer = client.post("/sheets", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["detail"][0]["loc"][:2] == ["body", name]

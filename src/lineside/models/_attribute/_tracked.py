@@ -1,12 +1,15 @@
 """Dicts and lists that say when they change, however deep: the values of JSON columns."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Self, SupportsIndex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, Self, SupportsIndex
 from weakref import ref
 
 from sqlalchemy import inspect
 from sqlalchemy.ext.mutable import MutableBase
 from sqlalchemy.orm.attributes import set_attribute, set_committed_value
+
+# The encoder of Python recurses, and so does PostgreSQL.
+MAX_DEPTH: Final = 200
 
 
 class Node(MutableBase):
@@ -48,8 +51,38 @@ def tracked(value: Any, owner: object, name: str | None = None) -> Any:
         owner: The part above, or the record.
         name: The attribute, if the owner is a record.
     """
-    if isinstance(value, Node) and value.belongs_to(owner):
-        return value
+    # What is nested too deeply is refused when it is saved; it is not walked through before.
+    is_known = isinstance(value, Node) and value.belongs_to(owner)
+    return value if is_known or is_too_deep(value) else _tracked(value, owner, name)
+
+
+def is_too_deep(value: Any) -> bool:
+    """Tell whether a value is nested more than `MAX_DEPTH` levels deep, as one is that holds itself."""
+    return not any(not level for level in levels(value))
+
+
+def levels(value: Any) -> Iterator[list[Any]]:
+    """Yield the parts of a document from the top down, up to the first level without any, or `MAX_DEPTH`.
+
+    Without recursion, which a deep document would break; what a level has twice comes once.
+    """
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        yield level
+        if not level:
+            return
+        inside = (part for each in level for part in _parts(each))
+        level = list({id(part): part for part in inside}.values())
+    yield level
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return (*value.keys(), *value.values())
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _tracked(value: Any, owner: object, name: str | None = None) -> Any:
     if isinstance(value, dict):
         document = TrackedDict()
         document.put(owner, name)
@@ -104,7 +137,7 @@ class TrackedDict(Node, dict[Any, Any]):
     def fill(self, values: Mapping[Any, Any]) -> None:
         """Take in items without a word to the owner."""
         for key, value in values.items():
-            super().__setitem__(key, tracked(value, self))
+            super().__setitem__(key, _tracked(value, self))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self.changing()
@@ -119,7 +152,8 @@ class TrackedDict(Node, dict[Any, Any]):
     def update(self, *arguments: Any, **values: Any) -> None:
         """Do what `dict.update` does."""
         self.changing()
-        self.fill(dict(*arguments, **values))
+        for key, value in dict(*arguments, **values).items():
+            super().__setitem__(key, tracked(value, self))
 
     def __ior__(self, other: Any) -> Self:  # type: ignore[misc]
         self.update(other)
@@ -138,7 +172,7 @@ class TrackedList(Node, list[Any]):
 
     def fill(self, values: Iterable[Any]) -> None:
         """Take in items without a word to the owner."""
-        super().extend(tracked(value, self) for value in values)
+        super().extend([_tracked(value, self) for value in values])
 
     def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
         self.changing()
@@ -155,7 +189,7 @@ class TrackedList(Node, list[Any]):
     def extend(self, values: Iterable[Any], /) -> None:
         """Do what `list.extend` does."""
         self.changing()
-        self.fill(list(values))
+        super().extend([tracked(value, self) for value in values])
 
     def insert(self, index: SupportsIndex, value: Any, /) -> None:
         """Do what `list.insert` does."""

@@ -5,7 +5,7 @@ error, in pydantic's words, or None.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, timedelta
 from decimal import Context, Decimal
 from typing import Any, Final
@@ -25,6 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from lineside.models._attribute._tracked import MAX_DEPTH, levels
+
 Problem = tuple[str, str]
 """The type and the message of an error."""
 
@@ -33,9 +35,7 @@ Limit = Callable[[Any, str], Problem | None]
 # Numbers without a declared precision: what a double can hold, which is how SQLite keeps them.
 _MAX_DIGITS: Final = 308
 _NOT_FINITE: Final = ("finite_number", "Input should be a finite number")
-# The encoder of Python recurses, and so does PostgreSQL.
-_MAX_DEPTH: Final = 200
-_TOO_DEEP: Final = ("too_deep", f"Input should not be nested more than {_MAX_DEPTH} levels deep")
+_TOO_DEEP: Final = ("too_deep", f"Input should not be nested more than {MAX_DEPTH} levels deep")
 _NUL: Final = ("string_nul", "String should not contain NUL characters")
 _NOT_UNICODE: Final = ("string_unicode", "Input should be a valid string")
 _WIDE: Final = Context(prec=2_000)
@@ -51,7 +51,10 @@ def limit_of(kind: TypeEngine[Any]) -> Limit | None:
     for known, make in _LIMITS.items():
         if isinstance(kind, known):
             return make(kind)
-    return limit_of(kind.impl_instance) if isinstance(kind, TypeDecorator) else None
+    if not isinstance(kind, TypeDecorator):
+        return None
+    # What stands on JSON makes JSON of its values itself.
+    return _parts if isinstance(kind.impl_instance, JSON) else limit_of(kind.impl_instance)
 
 
 def _enum(kind: Any) -> Limit | None:
@@ -152,22 +155,35 @@ def _span(_kind: Any) -> Limit:
 
 
 def _document(_kind: Any) -> Limit:
-    return lambda value, _dialect: _problem_inside(value)
+    def check(value: Any, _dialect: str) -> Problem | None:
+        return _first_problem(value, lambda part: _problem_of_part(part) or _problem_of_json(part))
+
+    return check
 
 
-def _problem_inside(value: Any) -> Problem | None:
-    """Look for what PostgreSQL keeps in no document; without recursion, which a deep one would break."""
-    waiting, seen = [(value, 1)], set[int]()
-    while waiting:
-        part, depth = waiting.pop()
-        problem = _TOO_DEEP if depth > _MAX_DEPTH else _problem_of_part(part)
-        if problem is not None:
-            return problem
-        if isinstance(part, Mapping | list | tuple) and id(part) not in seen:
-            seen.add(id(part))
-            parts = (*part.keys(), *part.values()) if isinstance(part, Mapping) else part
-            waiting.extend((each, depth + 1) for each in parts)
-    return None
+def _array(_kind: Any) -> Limit:
+    return _parts
+
+
+def _parts(value: Any, _dialect: str) -> Problem | None:
+    return _first_problem(value, _problem_of_part)
+
+
+def _first_problem(value: Any, check: Callable[[Any], Problem | None]) -> Problem | None:
+    """Look for what PostgreSQL keeps in no document."""
+    level: list[Any] = []
+    for level in levels(value):
+        for part in level:
+            problem = check(part)
+            if problem is not None:
+                return problem
+    return _TOO_DEEP if level else None
+
+
+def _problem_of_json(part: Any) -> Problem | None:
+    if part is None or isinstance(part, str | int | float | dict | list | tuple):
+        return None
+    return "json_type", f"Input should hold what JSON can hold, which {type(part).__name__} is not"
 
 
 def _problem_of_part(part: Any) -> Problem | None:
@@ -197,5 +213,5 @@ _LIMITS: Final[dict[type[TypeEngine[Any]], Callable[[Any], Limit | None]]] = {
     DateTime: _moment,
     Interval: _span,
     JSON: _document,
-    ARRAY: _document,
+    ARRAY: _array,
 }
