@@ -28,14 +28,17 @@ async def create(database: Database) -> bool:
         Whether it was created; False when it exists already.
 
     Raises:
+        ConfigurationError: The URL names no database.
         ConnectionNotEstablished: The server does not answer.
         MigrationError: Its user may not create databases.
     """
     url = database.engine.url
     if url.get_backend_name() == "sqlite":
-        existed = _make_folder(_file_of(url))
+        file = _file_of(url)
+        is_new = _is_missing(file)
+        _make_folder(file)
         async with connected(database):
-            return not existed
+            return is_new
     async with _maintenance(database) as connection:
         if await _exists(connection, str(url.database)):
             return False
@@ -54,6 +57,7 @@ async def drop(database: Database) -> bool:
         Whether it was dropped; False when there is none.
 
     Raises:
+        ConfigurationError: The URL names no database.
         ConnectionNotEstablished: The server does not answer.
         MigrationError: Somebody else is connected to it.
     """
@@ -98,23 +102,24 @@ async def _exists(connection: AsyncConnection, name: str) -> bool:
     return found is not None
 
 
-def _file_of(url: URL) -> str | None:
-    """Return the path of a SQLite file; None for a database in memory."""
-    return url.database if url.database != ":memory:" and "vfs" not in url.query else None
+def _file_of(url: URL) -> Path | None:
+    """Return the file of a SQLite database; None for one in memory, which is there as soon as it is named."""
+    is_in_memory = not url.database or url.database == ":memory:" or "vfs" in url.query
+    return None if is_in_memory else Path(str(url.database))
 
 
-def _make_folder(path: str | None) -> bool:
-    """Make the folder of a file, and say whether the database exists: one in memory always does."""
-    if not path:
-        return True
-    existed = Path(path).exists()
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    return existed
+def _is_missing(file: Path | None) -> bool:
+    return file is not None and not file.exists()
 
 
-def _drop_sqlite(path: str | None) -> bool:
-    if not path or not Path(path).exists():
+def _make_folder(file: Path | None) -> None:
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _drop_sqlite(file: Path | None) -> bool:
+    if file is None or not file.exists():
         return False
-    for name in (path, *(path + companion for companion in _COMPANIONS)):
-        Path(name).unlink(missing_ok=True)
+    for suffix in ("", *_COMPANIONS):
+        Path(f"{file}{suffix}").unlink(missing_ok=True)
     return True

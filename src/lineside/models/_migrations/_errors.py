@@ -51,7 +51,7 @@ class IrreversibleMigration(MigrationError):  # noqa: N818 - ActiveRecord's name
 
 
 class ConcurrentMigrationError(MigrationError):
-    """Another process migrates this database, and did not end in time.
+    """Somebody else migrates this database, or on SQLite writes to it, and did not end in time.
 
     Args:
         seconds: How long was waited.
@@ -59,7 +59,7 @@ class ConcurrentMigrationError(MigrationError):
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
-            f"another process holds the database's migration lock, for {seconds:g} s already; "
+            f"somebody else holds the database's migration lock, for {seconds:g} s already; "
             "wait until it ends, or wait longer with lock_timeout_seconds"
         )
         self.seconds = seconds

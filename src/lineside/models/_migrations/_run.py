@@ -38,7 +38,11 @@ def current_heads(connection: Connection) -> tuple[str, ...]:
 
 
 def stamp_at(connection: Connection, scripts: ScriptDirectory, revision: str) -> None:
-    """Note a migration and all before it as run, and those after it as not run."""
+    """Note a migration and all before it as run, and those after it as not run.
+
+    Raises:
+        UnknownMigrationVersionError: No migration has the revision, or the one the database is at.
+    """
     target = _target(scripts, revision)
     applied_revisions(scripts, current_heads(connection))
     MigrationContext.configure(connection).stamp(scripts, target)
@@ -73,7 +77,7 @@ def downgrade(scripts: ScriptDirectory) -> Plan:
         applied_revisions(scripts, heads)
         if not heads:
             return None
-        last = find_script(scripts, max(heads))
+        last = _find_script(scripts, max(heads))
         if not hasattr(last.module, "downgrade"):
             raise _irreversible(last, IrreversibleMigration("it has no downgrade()"))
         return MigrationStep.downgrade_from_script(scripts.revision_map, last)
@@ -82,10 +86,10 @@ def downgrade(scripts: ScriptDirectory) -> Plan:
 
 
 def _target(scripts: ScriptDirectory, revision: str) -> str:
-    return "heads" if revision in ("head", "heads") else find_script(scripts, revision).revision
+    return "heads" if revision in ("head", "heads") else _find_script(scripts, revision).revision
 
 
-def find_script(scripts: ScriptDirectory, revision: str) -> Script:
+def _find_script(scripts: ScriptDirectory, revision: str) -> Script:
     """Return the migration with a revision, which may be the beginning of its id.
 
     Raises:
