@@ -106,7 +106,8 @@ class Factory(Generic[_Record]):
         cls, size: int, /, *traits: str, session: "AnySession | None" = None, **overrides: Any
     ) -> list[_Record]:
         """Make and save several records in one flush; see `create`."""
-        from lineside.models._connection._ambient import current_session, run, use_session
+        from lineside.models import current_session, use_session
+        from lineside.models._connection._ambient import run
 
         found = session or current_session(f"{cls.__name__}.create()")
         made: list[_Built] = []
@@ -121,15 +122,24 @@ class Factory(Generic[_Record]):
 
     @classmethod
     def create_sync(cls, *traits: str, session: "Session | None" = None, **overrides: Any) -> _Record:
-        """Make a record and save it in a sync session; see `create`."""
+        """Make a record and save it in a sync session; see `create`.
+
+        Raises:
+            CallbackError: An ``after_create`` is async.
+        """
         return cls.create_list_sync(1, *traits, session=session, **overrides)[0]
 
     @classmethod
     def create_list_sync(
         cls, size: int, /, *traits: str, session: "Session | None" = None, **overrides: Any
     ) -> list[_Record]:
-        """Make and save several records in a sync session; see `create`."""
-        from lineside.models._connection._ambient import current_sync_session, use_session
+        """Make and save several records in a sync session; see `create`.
+
+        Raises:
+            CallbackError: An ``after_create`` is async.
+        """
+        from lineside.models import use_session
+        from lineside.models._connection._ambient import current_sync_session
 
         found = session or current_sync_session(f"{cls.__name__}.create_sync()")
         made: list[_Built] = []
@@ -218,8 +228,8 @@ class Factory(Generic[_Record]):
     def _check_names(cls, names: dict[str, Any]) -> None:
         if cls._model is None:
             return
+        from lineside.models import UnknownAttributeError
         from lineside.models._base._assignment import attribute_names
-        from lineside.models._exceptions import UnknownAttributeError
 
         transient = {name for name, value in cls._definitions.items() if isinstance(value, Transient)}
         known = attribute_names(cls._model) | transient

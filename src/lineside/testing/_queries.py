@@ -1,7 +1,7 @@
 """How many queries a piece of code runs."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def assert_queries_count(
         raise AssertionError(f"expected {wanted} queries, got {found}{listed}")
 
 
-def assert_no_queries(*, database: "Database | None" = None) -> Any:
+def assert_no_queries(*, database: "Database | None" = None) -> AbstractContextManager[list[str]]:
     """Fail if a block runs a query (Rails' ``assert_no_queries``); see `assert_queries_count`."""
     return assert_queries_count(0, database=database)
 

@@ -7,7 +7,7 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lineside.exceptions import ConfigurationError
 
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from lineside.models import Database
 
 __all__ = ["TransactionalTests", "transactional_tests"]
+
+_OPTIONS: Final[dict[str, Any]] = {
+    "expire_on_commit": False,
+    "close_resets_only": False,
+    "join_transaction_mode": "create_savepoint",
+}
 
 
 class TransactionalTests:
@@ -138,13 +144,6 @@ def _sync_sessions(connection: "Connection") -> Any:
             opened.commit()
 
     return sync_session
-
-
-_OPTIONS: dict[str, Any] = {
-    "expire_on_commit": False,
-    "close_resets_only": False,
-    "join_transaction_mode": "create_savepoint",
-}
 
 
 def _refused(block: str) -> Any:
