@@ -132,9 +132,7 @@ def _twenty(found: Sequence[object]) -> object:
     return found
 
 
-async def _prepare(folder: Path) -> tuple[Database, dict[str, Operation]]:
-    ours = Database(f"sqlite:///{folder / 'ours.sqlite3'}")
-    alchemy = Database(f"sqlite:///{folder / 'alchemy.sqlite3'}")
+async def _prepare(folder: Path, ours: Database, alchemy: Database) -> dict[str, Operation]:
     async with ours.engine.begin() as connection:
         await connection.run_sync(Ours.metadata.create_all)
     async with alchemy.engine.begin() as connection:
@@ -148,7 +146,7 @@ async def _prepare(folder: Path) -> tuple[Database, dict[str, Operation]]:
     async with alchemy.session() as session:
         session.add_all([AlchemyPost(**values(number)) for number in range(_ROWS)])
     await TortoisePost.bulk_create([TortoisePost(**values(number)) for number in range(_ROWS)])
-    return ours, {**_ours(ours), **_by_hand(ours), **_alchemy(alchemy), **_tortoise()}
+    return {**_ours(ours), **_by_hand(ours), **_alchemy(alchemy), **_tortoise()}
 
 
 def _contender(runner: asyncio.Runner, operation: Operation) -> Round:
@@ -167,12 +165,15 @@ def _contender(runner: asyncio.Runner, operation: Operation) -> Round:
 
 def _measure(rounds: int) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
-        database, operations = runner.run(_prepare(Path(folder)))
-        contenders = {name: _contender(runner, operation) for name, operation in operations.items()}
+        ours = Database(f"sqlite:///{folder}/ours.sqlite3")
+        alchemy = Database(f"sqlite:///{folder}/alchemy.sqlite3")
         try:
+            operations = runner.run(_prepare(Path(folder), ours, alchemy))
+            contenders = {name: _contender(runner, operation) for name, operation in operations.items()}
             return compare(contenders, _FIGURES, rounds=rounds, at_most_seconds=60.0)
         finally:
-            runner.run(database.dispose())
+            runner.run(ours.dispose())
+            runner.run(alchemy.dispose())
             runner.run(Tortoise.close_connections())
 
 
