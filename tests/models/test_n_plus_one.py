@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Column, MetaData, String, event, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, Relationship
 
@@ -27,6 +27,7 @@ from lineside.models._association._n_plus_one import (
 from lineside.models._base._model import Model
 from lineside.models._exceptions import NPlusOneQueriesError
 from lineside.models._validation._declarations import validates
+from lineside.models.migrations import check, migrate, revision, rollback
 
 pytestmark = pytest.mark.anyio
 
@@ -235,6 +236,23 @@ class TestNotFound:
                 assert await titles(keys) == ["0", "1", "2", "3", "4"]
             with pytest.raises(NPlusOneQueriesError):
                 await titles(keys)
+
+
+async def test_tables_are_looked_at_one_by_one(database: Database, tmp_path: Path) -> None:
+    """To make, compare, list and migrate them is no loop over records."""
+    watch_for_n_plus_one(database.engine, "raise", threshold=2)
+    await database.create_all(Base.metadata)
+    async with database.engine.connect() as connection:
+        await connection.run_sync(lambda sync: MetaData().reflect(sync))
+    wider = MetaData()
+    for table in Base.metadata.sorted_tables:
+        table.to_metadata(wider).append_column(Column("subtitle", String, server_default="none"))
+    await revision("subtitles", tmp_path, database=database, metadata=wider)
+    await migrate(database, tmp_path)
+    await check(database, tmp_path, metadata=wider)
+    await rollback(database, tmp_path)
+    async with database.engine.begin() as connection:
+        await connection.execute(text("DROP TABLE alembic_version"))
 
 
 class TestModes:

@@ -31,7 +31,7 @@ def session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         if request.param == "sqlite"
         else request.getfixturevalue("postgres_url")
     )
-    engine = Database(url).sync_engine
+    engine = Database(url, n_plus_one="off").sync_engine
     Base.metadata.create_all(engine)
     with Session(engine) as session, use_session(session):
         yield session

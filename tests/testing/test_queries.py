@@ -25,7 +25,7 @@ class Post(Base, table=True):
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     """Give a database with the table."""
-    database = Database(f"sqlite:///{tmp_path / 'test.sqlite3'}")
+    database = Database(f"sqlite:///{tmp_path / 'test.sqlite3'}", n_plus_one="off")
     async with database.engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
     yield database

@@ -3,7 +3,8 @@
 As Prosopite does, this compares what runs: one SELECT again and again with other values, in one transaction
 and from one place, which is a line of the user's code and the lines that led to it. So lazy loading,
 ``find`` in a loop and raw SQL are found alike. What a save or a flush asks is no such loop: writing N
-records takes N statements. Neither are the parts of one eager load, and ``in_batches``.
+records takes N statements. Neither are the parts of one eager load, ``in_batches``, questions about tables
+and migrations.
 """
 
 import logging
@@ -22,8 +23,10 @@ from weakref import WeakKeyDictionary
 
 import greenlet
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import reflection
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import strategies, unitofwork
+from sqlalchemy.sql import ddl
 
 from lineside.exceptions import ConfigurationError
 from lineside.models._association import _lazy
@@ -37,7 +40,15 @@ _MODES: Final[dict[str, NPlusOneMode]] = {"development": "warn", "test": "raise"
 # Two are often meant, as for the accounts of a transfer; three from one line are a loop.
 _THRESHOLD: Final = 3
 _PLACES: Final = 1_000
-_EXEMPT: Final = (unitofwork.__file__, str(Path(__file__).parents[1] / "_relation" / "_batches.py"))
+_MODELS: Final = Path(__file__).parents[1]
+_EXEMPT: Final = (
+    unitofwork.__file__,
+    str(_MODELS / "_relation" / "_batches.py"),
+    # The database is asked about each table, when tables are made and when they are compared.
+    ddl.__file__,
+    reflection.__file__,
+    *(str(_MODELS / "_migrations" / name) for name in ("_generate.py", "_run.py")),
+)
 _LIBRARIES: Final = tuple(
     f"{folder}{os.sep}"
     for folder in (
