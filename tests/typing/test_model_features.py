@@ -40,6 +40,12 @@ class Parcel(Lettered, table=True):
     number: int
 
 
+def construction() -> None:
+    assert_type(Post(title="a", views=1, token="t"), Post)
+    assert_type(Invoice(number=1), Invoice)
+    Invoice(numer=1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+
+
 async def finders() -> None:
     assert_type(await Post.find_or_create_by(title="a", create_with={"views": 1}), Post)
     assert_type(await Post.create_or_find_by(title="a"), Post)

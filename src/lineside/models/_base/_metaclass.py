@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from inspect import getattr_static
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast, dataclass_transform, get_origin
 
 from pydantic_core import PydanticUndefined
-from sqlmodel import SQLModel
+from sqlmodel import Field, SQLModel
 from sqlmodel._compat import get_annotations
-from sqlmodel.main import SQLModelMetaclass
+from sqlmodel.main import FieldInfo, SQLModelMetaclass
 
 from lineside.exceptions import ConfigurationError
 from lineside.models._relation._query import Query
@@ -25,6 +25,8 @@ _METHODS: Final = (FunctionType, classmethod, staticmethod, property)
 _CLASS_VAR: Final = re.compile(r"(\w+\.)?(Annotated\[(\w+\.)?)?ClassVar\b")
 
 
+# Type checkers ask the metaclass itself, not those that it derives from.
+@dataclass_transform(kw_only_default=True, field_specifiers=(Field, FieldInfo))
 class RecordMeta(SQLModelMetaclass):
     """The class of `Record` and of every model."""
 
