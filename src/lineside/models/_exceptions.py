@@ -23,6 +23,13 @@ class NoSessionError(ConfigurationError):
         )
 
 
+class NotDeclaredError(ConfigurationError, AttributeError):
+    """A class does not declare what one of its attributes needs, for instance a table.
+
+    It is an ``AttributeError``, too, so that ``hasattr``, ``help`` and mocks go past the attribute.
+    """
+
+
 class UnknownAttributeError(LinesideError, AttributeError):
     """A name is no attribute of the model; the message lists those that are.
 

@@ -16,7 +16,6 @@ from sqlmodel.main import FieldInfo, SQLModelMetaclass
 from lineside.exceptions import ConfigurationError
 from lineside.models._relation._query import Query
 from lineside.models._relation._scopes import scope
-from lineside.models._schema._record_schemas import SchemaDoor
 
 MethodT = TypeVar("MethodT", bound=Callable[..., Any])
 # What a class says of itself, or what is looked for there by this name.
@@ -61,9 +60,9 @@ class RecordMeta(SQLModelMetaclass):
 
         def __getattr__(cls, name: str) -> Any:
             """Say where a word is to be found that a class has not."""
-            door = getattr_static(cls, name, None)
-            if isinstance(door, SchemaDoor):
-                return door.__get__(None, cls)  # it has raised, and pydantic's own error would say less
+            member = getattr_static(cls, name, None)
+            if hasattr(member, "__get__"):
+                return member.__get__(None, cls)  # it has raised, and pydantic's own error would say less
             try:
                 return super().__getattr__(name)
             except AttributeError:

@@ -40,7 +40,11 @@ class Builder(Generic[T]):
         self._state = State() if _state is None else _state
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.to_sql()})"
+        try:
+            said = self.to_sql()
+        except Exception as error:  # noqa: BLE001 - a debugger and help() ask, also about what is no table
+            said = f"{self.model.__name__}: {error}"
+        return f"{type(self).__name__}({said})"
 
     def where(self, *criteria: Any, **values: Any) -> Self:
         """Keep the records for which all of this holds.

@@ -8,8 +8,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ColumnClause, TextClause
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from lineside.exceptions import ConfigurationError
-from lineside.models._exceptions import UnknownAttributeError
+from lineside.models._exceptions import NotDeclaredError, UnknownAttributeError
 
 
 def mapper_of(entity: Any) -> Mapper[Any]:
@@ -21,7 +20,7 @@ def mapper_of(entity: Any) -> Mapper[Any]:
     found = inspect(entity, raiseerr=False)
     if found is None or not hasattr(found, "mapper"):
         name = getattr(entity, "__name__", repr(entity))
-        raise ConfigurationError(f"{name} is no table; write class {name}(Model, table=True)")
+        raise NotDeclaredError(f"{name} is no table; write class {name}(Model, table=True)")
     mapper: Mapper[Any] = found.mapper
     return mapper
 

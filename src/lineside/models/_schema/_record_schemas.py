@@ -12,6 +12,7 @@ from sqlmodel import SQLModel
 
 from lineside.exceptions import ConfigurationError
 from lineside.models._association._lazy import require_loaded
+from lineside.models._exceptions import NotDeclaredError
 from lineside.models._per_class import keep_on
 from lineside.models._schema._schemas import (
     input_schema,
@@ -45,20 +46,26 @@ class _SchemaDoor:
         """Return the schema of a class.
 
         Raises:
-            ConfigurationError: What the class declares gives none.
+            ConfigurationError: What the class declares gives none; it is an ``AttributeError``, too.
         """
         key = f"__lineside_{self._name}__"
         with _lock:
             known: type[BaseModel] | None = owner.__dict__.get(key)
             if known is None:
-                if inspect(owner, raiseerr=False) is None:
-                    raise ConfigurationError(
-                        f"{owner.__name__}.{self._name}: {owner.__name__} is no table; "
-                        "add table=True to its class line"
-                    )
-                known = self._derive(owner)
+                known = self._derived(owner)
                 keep_on(owner, key, known)
         return known
+
+    def _derived(self, owner: type[Any]) -> type[BaseModel]:
+        if inspect(owner, raiseerr=False) is None:
+            raise NotDeclaredError(
+                f"{owner.__name__}.{self._name}: {owner.__name__} is no table; "
+                "add table=True to its class line"
+            )
+        try:
+            return self._derive(owner)
+        except ConfigurationError as error:
+            raise NotDeclaredError(error.message) from error
 
 
 def _exposed(record: Any, dump: Callable[[Any], Any], info: Any) -> Any:
@@ -132,10 +139,15 @@ class Schemas(_Base):
         if cls.model_config.get("table") is not True:
             return schema
         # A table where FastAPI or another model looks for a value: SQLModel would set every column, unseen.
+        # Whether it is a body or an answer, which needs no permit, is not known before there is a value.
         permitted: Any = cls.In if cls.permit else input_schema(cls, (), is_checked_on_save=True)
 
         def from_outside(value: Any, validate: Callable[[Any], Any]) -> Any:
-            return value if isinstance(value, cls) else cls(**_sent(validate(value)))
+            if isinstance(value, cls):
+                return value
+            if not cls.permit:
+                _input_of(cls)  # says what to write; a 422 for whatever is sent would blame the client
+            return cls(**_sent(validate(value)))
 
         inward = core_schema.no_info_wrap_validator_function(from_outside, handler.generate_schema(permitted))
         return core_schema.chain_schema([inward, schema])
