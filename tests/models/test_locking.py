@@ -225,3 +225,19 @@ async def test_a_row_that_is_gone_cannot_be_locked(database: Database, account: 
         with pytest.raises(RecordNotFound):
             async with mine.with_lock():
                 pass
+
+
+async def test_touch_counts_as_a_save(database: Database, account: Account) -> None:
+    """As in Rails: who loaded the row before notices it."""
+    async with database.session() as session:
+        theirs = await load(session, account.id)
+    async with database.session():
+        await account.touch()
+        assert account.lock_version == 1
+        await account.update(balance=5)
+    assert await row_of(database, account.id) == (5, 2)
+    for write in (theirs.touch, lambda: theirs.update(balance=7)):
+        with pytest.raises(StaleObjectError):
+            async with database.session():
+                await write()
+    assert await row_of(database, account.id) == (5, 2)

@@ -10,9 +10,9 @@ from sqlmodel import SQLModel
 
 from lineside.exceptions import ConfigurationError
 from lineside.models._base._bulk_rows import Row, prepared
-from lineside.models._base._locking import next_version
 from lineside.models._connection._ambient import AnySession, current_sync_session, run
 from lineside.models._exceptions import UnknownAttributeError
+from lineside.models._lifecycle._versions import next_version
 from lineside.models._relation._sync_query import SyncQuery
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from sqlmodel import SQLModel
 
 from lineside.models._attribute._tokens import token_names
 from lineside.models._attribute._tracked import plain
-from lineside.models._base._locking import LOCK_VERSION
+from lineside.models._lifecycle._versions import LOCK_VERSION
 
 _OWN: Final = frozenset({"created_at", "updated_at", "deleted_at", LOCK_VERSION})
 

@@ -7,12 +7,12 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from lineside.exceptions import RecordNotFound
-from lineside.models._base._locking import next_version
 from lineside.models._connection._ambient import AnySession
 from lineside.models._exceptions import UnknownAttributeError
 from lineside.models._lifecycle._persistence import key_of, row_condition
 from lineside.models._lifecycle._running import RecordT, Running, SyncRunning
 from lineside.models._lifecycle._timestamps import now
+from lineside.models._lifecycle._versions import next_version
 
 
 class Counting(Running):

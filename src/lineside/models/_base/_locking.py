@@ -8,9 +8,9 @@ SQLAlchemy's ``version_id_col`` does the work underneath.
 import sys
 from collections.abc import AsyncGenerator, Generator, Iterable
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final, Self
+from typing import Any, Self
 
-from sqlalchemy import event, func
+from sqlalchemy import event
 from sqlalchemy.orm import Mapper, Session
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -20,9 +20,8 @@ from lineside.models._exceptions import StaleObjectError
 from lineside.models._lifecycle import _persistence
 from lineside.models._lifecycle._running import RecordT, Running, SyncRunning
 from lineside.models._lifecycle._state import changes_of, instance_state
+from lineside.models._lifecycle._versions import LOCK_VERSION, is_versioned
 from lineside.models._relation._locked import refuse_changes
-
-LOCK_VERSION: Final = "lock_version"
 
 
 class Locking(Running):
@@ -90,14 +89,6 @@ def stale_error(records: Iterable[Any]) -> StaleObjectError | None:
     return stale
 
 
-def next_version(mapper: Mapper[Any]) -> dict[str, Any]:
-    """Return what a statement of our own must set, so that those who loaded the row before notice it."""
-    column = mapper.version_id_col
-    if column is None or column.key != LOCK_VERSION:
-        return {}
-    return {LOCK_VERSION: func.coalesce(column, 0) + 1}
-
-
 def _is_about(error: StaleDataError, record: Any) -> bool:
     state = instance_state(record)
     return state.has_identity and any(
@@ -114,7 +105,7 @@ def _lock_by_version(mapper: Mapper[Any], _owner: type) -> None:
     if mapper.version_id_col is None:
         mapper.version_id_col = mapper.local_table.columns.get(LOCK_VERSION)
         mapper.version_id_generator = _after
-    if next_version(mapper):
+    if is_versioned(mapper):
         event.listen(mapper, "before_update", _refuse_other_version)
 
 

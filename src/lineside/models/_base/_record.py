@@ -182,6 +182,9 @@ class Record(
         Args:
             names: Further timestamps.
             session: The session to use; default: the record's own, else the ambient one.
+
+        Raises:
+            StaleObjectError: It has a lock version, which counts this, too, and somebody else has saved it.
         """
         await self._run(lambda found: _persistence.touch(found, self, *names), session, "touch")
         return self

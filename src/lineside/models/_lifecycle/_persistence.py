@@ -7,10 +7,11 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from lineside.exceptions import RecordNotFound
-from lineside.models._exceptions import UnknownAttributeError
+from lineside.models._exceptions import StaleObjectError, UnknownAttributeError
 from lineside.models._lifecycle._state import instance_state, state_of
 from lineside.models._lifecycle._timestamps import now
 from lineside.models._lifecycle._unit import Unit
+from lineside.models._lifecycle._versions import LOCK_VERSION, is_versioned
 
 
 def save(session: Session, record: Any, *, validate: bool = True) -> None:
@@ -79,14 +80,28 @@ def reload(session: Session, record: Any, *, lock: bool = False) -> None:
 
 
 def touch(session: Session, record: Any, *names: str) -> None:
-    """Set timestamps to now, past validations and callbacks."""
-    moment = now()
-    columns = instance_state(record).mapper.columns
-    always = ("updated_at",) if "updated_at" in columns else ()
-    update_columns(session, record, dict.fromkeys((*always, *names), moment))
+    """Set timestamps to now, past validations and callbacks; a lock version counts it.
+
+    Raises:
+        StaleObjectError: It has a lock version, and somebody else has saved it in between.
+    """
+    mapper, key = instance_state(record).mapper, key_of(record)
+    always = ("updated_at",) if "updated_at" in mapper.columns else ()
+    values: dict[str, Any] = dict.fromkeys((*always, *names), now())
+    if not values or not is_versioned(mapper):
+        update_columns(session, record, values)
+        return
+    version = getattr(record, LOCK_VERSION)
+    is_known = mapper.columns[LOCK_VERSION].is_not_distinct_from(version)
+    try:
+        update_columns(session, record, {**values, LOCK_VERSION: (version or 0) + 1}, is_known)
+    except RecordNotFound as error:
+        raise StaleObjectError(type(record).__name__, key[0] if len(key) == 1 else key) from error
 
 
-def update_columns(session: Session, record: Any, values: dict[str, Any]) -> None:
+def update_columns(
+    session: Session, record: Any, values: dict[str, Any], *criteria: ColumnElement[bool]
+) -> None:
     """Write columns of a record's row, past validations and callbacks.
 
     Raises:
@@ -102,7 +117,7 @@ def update_columns(session: Session, record: Any, values: dict[str, Any]) -> Non
     with session.no_autoflush:
         written = session.execute(
             update(type(record))
-            .where(*row_condition(record, key))
+            .where(*row_condition(record, key), *criteria)
             .values(**values)
             .execution_options(synchronize_session=False)
         )
