@@ -19,7 +19,13 @@
     ├── RecordNotFound                  404  no such row (also a LookupError)
     ├── RecordInvalid                   422  a record breaks its validations (also a ValueError)
     ├── AccessDeniedError               403  the ability does not grant this
-    └── SignatureError                  400  a signed value is forged, expired or of another purpose
+    ├── SignatureError                  400  a signed value is forged, expired or of another purpose
+    ├── lineside.models, 422 or 409: ForbiddenAttributesError, StaleObjectError, DeleteRestrictionError;
+    │     500: UnknownAttributeError, StrictLoadingViolationError, NPlusOneQueriesError, ReadOnlyError,
+    │     PreparedStatementInvalid; 503: ConnectionNotEstablished, StatementTimeout, SerializationFailure;
+    │     below the classes above: NoSessionError, InvalidValueError, InvalidCursorError, RecordNotUnique,
+    │     InvalidForeignKey
+    └── lineside.models.migrations      500  MigrationError and those below it, ProtectedEnvironmentError
 
 Every error carries its data as attributes, a message that names the next action, and a
 ``status_hint``: the HTTP status a web adapter answers with. The hint keeps engines free of
