@@ -2,14 +2,14 @@
 
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Select, delete, update
+from sqlalchemy import ColumnElement, CursorResult, Dialect, Select, delete, update
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import QueryableAttribute, Session
 
 from lineside.models._relation import _statements as statements
 from lineside.models._relation._builder import Builder
 from lineside.models._relation._columns import column_named, expression, keys_of, mapper_of
-from lineside.models._relation._values import InvalidValueError, cast_value, fits
+from lineside.models._relation._values import written_value
 
 
 def update_all(session: Session, query: Builder[Any], values: dict[str, Any]) -> int:
@@ -21,7 +21,8 @@ def update_all(session: Session, query: Builder[Any], values: dict[str, Any]) ->
     """
     if not values:
         raise TypeError("update_all() takes the columns to write: update_all(published=True)")
-    written = {name: _written(session, query.model, name, value) for name, value in values.items()}
+    dialect = session.get_bind(mapper_of(query.model)).dialect
+    written = {name: _written(query.model, name, value, dialect) for name, value in values.items()}
     if query.state.is_none:
         return 0
     return _changed(session, query, update(query.model).values(**written))
@@ -32,14 +33,11 @@ def delete_all(session: Session, query: Builder[Any]) -> int:
     return 0 if query.state.is_none else _changed(session, query, delete(query.model))
 
 
-def _written(session: Session, model: type, name: str, value: Any) -> Any:
+def _written(model: type, name: str, value: Any, dialect: Dialect) -> Any:
     column_named(model, name)
     if isinstance(value, ColumnElement | QueryableAttribute):
         return expression(value, "update_all()")
-    found = cast_value(model, name, value)
-    if not fits(model, name, found, session.get_bind(mapper_of(model)).dialect):
-        raise InvalidValueError(model.__name__, name, f"{value!r} is past what the column can hold")
-    return found
+    return written_value(model, name, value, dialect)
 
 
 def _changed(session: Session, query: Builder[Any], statement: Any) -> int:

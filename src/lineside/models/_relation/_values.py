@@ -122,6 +122,18 @@ def fits(model: type, name: str, value: Any, dialect: Dialect) -> bool:
     return limit is None or limit(value, dialect.name) is None
 
 
+def written_value(model: type, name: str, value: Any, dialect: Dialect) -> Any:
+    """Return a value as it is written into a column of this database.
+
+    Raises:
+        InvalidValueError: It is not of the column's type, or past what the column can hold.
+    """
+    found = cast_value(model, name, value)
+    if not fits(model, name, found, dialect):
+        raise InvalidValueError(model.__name__, name, f"{value!r} is past what the column can hold")
+    return found
+
+
 def operand(attribute: QueryableAttribute[Any], value: Any) -> Any:
     """Return a value that any database can compare with a column, be it in its range or not.
 
