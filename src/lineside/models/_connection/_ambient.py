@@ -3,8 +3,9 @@
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Final, TypeVar
 
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from sqlalchemy.util.concurrency import in_greenlet
@@ -14,8 +15,26 @@ from lineside.models._exceptions import NoSessionError
 AnySession = AsyncSession | Session
 """A session of SQLAlchemy or SQLModel, async or sync."""
 
+_SYNC: Final = (
+    "declare SyncSessionDep in the route, write `with database.sync_session():` or "
+    "`with use_session(session):` around it, or pass session="
+)
+_SYNC_INSTEAD: Final = (
+    "await the same method without `.sync`, or write `with database.sync_session():`, for it is without `await`"
+)
 _current: ContextVar[AnySession | None] = ContextVar("lineside_session", default=None)
 _Result = TypeVar("_Result")
+
+_SHARED: Final = (
+    "Several tasks use this session at once; open a session of its own in each: "
+    "`async with database.session():`."
+)
+_REMEDIES: Final = {
+    "concurrent operations are not permitted": _SHARED,
+    "Session is already flushing": _SHARED,
+    "is already in progress": _SHARED,
+    "permanently closed": "Its block has ended; open another session: `async with database.session():`.",
+}
 
 
 @contextmanager
@@ -56,7 +75,10 @@ def current_sync_session(what: str = "this query") -> Session:
     Raises:
         NoSessionError: There is none, or it is async.
     """
-    return without_await(current_session(what), what)
+    session = _current.get()
+    if session is None:
+        raise NoSessionError(what, remedy=_SYNC)
+    return without_await(session, what)
 
 
 def without_await(session: AnySession, what: str) -> Session:
@@ -75,7 +97,7 @@ def without_await(session: AnySession, what: str) -> Session:
     if not isinstance(session, AsyncSession):
         return session
     if not in_greenlet():
-        raise NoSessionError(f"{what}, which is without `await` and finds an AsyncSession,")
+        raise NoSessionError(f"{what}, which finds an AsyncSession,", remedy=_SYNC_INSTEAD)
     return session.sync_session
 
 
@@ -99,6 +121,13 @@ async def run(work: Callable[[Session], _Result], session: AnySession | None, wh
         NoSessionError: No session was named and there is no ambient one.
     """
     chosen = current_session(what) if session is None else session
-    if isinstance(chosen, AsyncSession):
+    if not isinstance(chosen, AsyncSession):
+        return work(chosen)
+    try:
         return await chosen.run_sync(work)
-    return work(chosen)
+    except InvalidRequestError as error:
+        # SQLAlchemy says what is wrong, and not what to do.
+        for sign, remedy in _REMEDIES.items():
+            if sign in str(error):
+                error.add_note(remedy)
+        raise
