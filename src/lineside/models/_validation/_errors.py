@@ -74,6 +74,17 @@ class Errors:
         self._record = (lambda: None) if record is None else ref(record)
         self._found: list[Error] = []
 
+    def __getstate__(self) -> list[Error]:
+        return self._found
+
+    def __setstate__(self, found: list[Error]) -> None:
+        self._record = lambda: None
+        self._found = found
+
+    def belong_to(self, record: object) -> None:
+        """Say whose errors they are: a copy of a record has a copy of them."""
+        self._record = ref(record)
+
     def add(self, field: str, message: str = "is invalid", *, type: str = "invalid") -> None:  # noqa: A002
         """Say what is wrong with a field.
 
@@ -152,7 +163,8 @@ def errors_of(record: object) -> Errors:
     info = instance_state(record).info
     errors: Errors | None = info.get(_INFO_KEY)
     if errors is None:
-        errors = info[_INFO_KEY] = Errors(record)
+        errors = info[_INFO_KEY] = Errors()
+    errors.belong_to(record)
     return errors
 
 
