@@ -167,6 +167,38 @@ async def test_a_save_of_ones_own_is_what_create_and_update_call(database: Datab
     assert Note.saved == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model: model.create(name="x"),
+        lambda model: model(name="x").save(),
+        lambda model: model.query().all(),
+        lambda model: model.count(),
+        lambda model: model.find(1),
+        lambda model: model.insert_all([{"name": "x"}]),
+        lambda model: model.find_or_create_by(name="x"),
+    ],
+)
+async def test_a_model_that_is_no_table_says_how_to_make_it_one(database: Database, use: Any) -> None:
+    class NoTable(Model):
+        name: str
+
+    async with database.session():
+        with pytest.raises(ConfigurationError, match=r"class NoTable\(Model, table=True\)"):
+            await use(NoTable)
+
+
+def test_a_model_that_is_no_table_says_so_without_await() -> None:
+    class NoTable(Model):
+        name: str
+
+    with Database("sqlite://").sync_session():
+        with pytest.raises(ConfigurationError, match="table=True"):
+            NoTable.sync.create(name="x")
+        with pytest.raises(ConfigurationError, match="table=True"):
+            NoTable.sync.count()
+
+
 async def test_a_field_is_updated_by_its_alias(database: Database) -> None:
     async with database.session():
         file = await File.create(content=b"", fileLabel="old")

@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 from lineside.exceptions import RecordInvalid
 from lineside.models._exceptions import UnknownAttributeError
 from lineside.models._lifecycle._timestamps import now
+from lineside.models._relation._columns import mapper_of
 from lineside.models._validation._errors import Errors
 from lineside.models._validation._normalizes import normalize_value_for
 from lineside.models._validation._typecheck import Types
@@ -28,7 +29,7 @@ def prepared(model: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> tuple[
     """
     given = [dict(row) for row in rows]
     named = {name for row in given for name in row}
-    known = inspect(model).column_attrs.keys()
+    known = mapper_of(model).column_attrs.keys()
     if unknown := named - set(known):
         raise UnknownAttributeError(model.__name__, min(unknown), known=known)
     moment = now()
