@@ -3,7 +3,6 @@
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from inspect import getattr_static
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast, dataclass_transform, get_origin
@@ -16,6 +15,7 @@ from sqlmodel.main import FieldInfo, SQLModelMetaclass
 from lineside.exceptions import ConfigurationError
 from lineside.models._relation._query import Query
 from lineside.models._relation._scopes import scope
+from lineside.models._relation._words import near
 
 MethodT = TypeVar("MethodT", bound=Callable[..., Any])
 # What a class says of itself, or what is looked for there by this name.
@@ -128,7 +128,6 @@ def _keep_scopes(class_dict: dict[str, Any], kwargs: dict[str, Any]) -> None:
 
 def _unknown(model: type, name: str) -> str:
     if hasattr(Query, name):
-        return f"{model.__name__}.{name}: write {model.__name__}.query().{name}(...)"
-    known = [word for word in dir(model) if not word.startswith("_")]
-    close = get_close_matches(name, known, n=1)
-    return f"{model.__name__} has no attribute {name!r}" + (f"; is it {close[0]!r}?" if close else "")
+        return f"{model.__name__} has no {name!r} itself; write {model.__name__}.query().{name}(...)"
+    word = near(name, dir(model))
+    return f"{model.__name__} has no {name!r}" + (f"; write {model.__name__}.{word}" if word else "")

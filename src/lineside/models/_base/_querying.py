@@ -1,12 +1,16 @@
 """The beginnings of a query, on the class: ``Post.where(...)``, ``Post.find(1)``."""
 
 from collections.abc import AsyncIterator
-from typing import Any, Self, overload
+from typing import Any, Self, TypeVar, overload
 
+from sqlalchemy import SQLColumnExpression as Expression
 from sqlmodel import SQLModel
 
 from lineside.models._connection._ambient import AnySession
+from lineside.models._relation._pages import KeysetPage
 from lineside.models._relation._query import Query
+
+T = TypeVar("T")
 
 
 class Querying(SQLModel):
@@ -34,6 +38,21 @@ class Querying(SQLModel):
     def where(cls, *criteria: Any, **values: Any) -> Query[Self]:
         """Begin a query with conditions; see `Query.where`."""
         return Query(cls).where(*criteria, **values)
+
+    @classmethod
+    def not_(cls, *criteria: Any, **values: Any) -> Query[Self]:
+        """Begin a query without the records for which this holds; see `Query.not_`."""
+        return Query(cls).not_(*criteria, **values)
+
+    @classmethod
+    def limit(cls, count: int | None) -> Query[Self]:
+        """Begin a query for at most so many records; see `Query.limit`."""
+        return Query(cls).limit(count)
+
+    @classmethod
+    def select(cls, *columns: str | Any) -> Query[Self]:
+        """Begin a query that loads only these columns; see `Query.select`."""
+        return Query(cls).select(*columns)
 
     @classmethod
     def order(cls, *columns: Any) -> Query[Self]:
@@ -90,6 +109,25 @@ class Querying(SQLModel):
     async def count(cls, *, session: AnySession | None = None) -> int:
         """Count the records; see `Query.count`."""
         return await Query(cls).count(session=session)
+
+    @overload
+    @classmethod
+    async def pluck(cls, column: Expression[T], /, *, session: AnySession | None = None) -> list[T]: ...
+    @overload
+    @classmethod
+    async def pluck(cls, *columns: Any, session: AnySession | None = None) -> list[Any]: ...
+    @classmethod
+    async def pluck(cls, *columns: Any, session: AnySession | None = None) -> list[Any]:
+        """Load values of all records; see `Query.pluck`."""
+        found: list[Any] = await Query(cls).pluck(*columns, session=session)
+        return found
+
+    @classmethod
+    async def keyset(
+        cls, after: str | None = None, limit: int = 20, *, session: AnySession | None = None
+    ) -> KeysetPage[Self]:
+        """Load the records after a cursor, by key; see `Query.keyset`."""
+        return await Query(cls).keyset(after, limit, session=session)
 
     @classmethod
     async def exists(cls, *, session: AnySession | None = None, **values: Any) -> bool:

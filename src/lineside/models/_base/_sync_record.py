@@ -1,7 +1,7 @@
 """The same model without ``await``: for scripts, sync routes and sync sessions."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
@@ -15,6 +15,7 @@ from lineside.models._base._counting import SyncCounting
 from lineside.models._base._finders import SyncFinding
 from lineside.models._base._locking import SyncLocking
 from lineside.models._lifecycle import _persistence
+from lineside.models._lifecycle._running import sync_session_of
 
 if TYPE_CHECKING:
     from lineside.models._base._record import Record
@@ -45,6 +46,10 @@ class SyncModel(SyncFinding[RecordT], SyncBulk[RecordT]):
 
     __slots__ = ()
 
+    def query(self) -> Self:
+        """Return the query itself, as ``Post.query()`` does."""
+        return self
+
     def create(
         self,
         attributes: Mapping[str, Any] | BaseModel | None = None,
@@ -55,7 +60,8 @@ class SyncModel(SyncFinding[RecordT], SyncBulk[RecordT]):
     ) -> RecordT:
         """Make a record and save it; see `Record.create`."""
         record = self.model(**assigned(self.model, attributes, values))
-        return SyncRecord(record).save(session=session)
+        _persistence.save(sync_session_of(record, session, "create"), record)
+        return record
 
     def reset_counters(self, key: Any, *associations: str, session: Session | None = None) -> None:
         """Count the records of associations anew; see `Associating.reset_counters`."""

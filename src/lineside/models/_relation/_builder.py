@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, not_, or_
 from sqlalchemy.orm import QueryableAttribute, joinedload, selectinload
@@ -13,13 +13,15 @@ from lineside.models._relation._columns import (
     expression,
     is_relationship,
     keys_of,
+    mapper_of,
     relationship_named,
 )
 from lineside.models._relation._conditions import condition, criterion
 from lineside.models._relation._ordering import in_order, reverse, sorted_by
 from lineside.models._relation._paths import entity_of, joined, loading
 from lineside.models._relation._query_state import BLANK, Lock, State, merged, row_count, said_by
-from lineside.models._relation._scopes import apply_default_scopes, scope_named
+from lineside.models._relation._scopes import apply_default_scopes, is_scope, scope_named
+from lineside.models._relation._words import near
 
 T = TypeVar("T")
 
@@ -29,6 +31,9 @@ class Builder(Generic[T]):
 
     Args:
         model: The class whose records are found.
+
+    Raises:
+        ConfigurationError: It is no table.
     """
 
     __slots__ = ("_state", "model")
@@ -36,8 +41,10 @@ class Builder(Generic[T]):
     model: type[T]
 
     def __init__(self, model: type[T], _state: State | None = None) -> None:
+        if _state is None:
+            mapper_of(model)
         self.model = model
-        self._state = State() if _state is None else _state
+        self._state = _state or State()
 
     def __repr__(self) -> str:
         try:
@@ -45,6 +52,14 @@ class Builder(Generic[T]):
         except Exception as error:  # noqa: BLE001 - a debugger and help() ask, also about what is no table
             said = f"{self.model.__name__}: {error}"
         return f"{type(self).__name__}({said})"
+
+    if not TYPE_CHECKING:  # a checker would take any name for a method
+
+        def __getattr__(self, name: str) -> Any:
+            """Say which word is meant by one that a query does not have."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise AttributeError(_unknown(self, name), name=name, obj=self)
 
     def where(self, *criteria: Any, **values: Any) -> Self:
         """Keep the records for which all of this holds.
@@ -284,6 +299,14 @@ class Builder(Generic[T]):
             found = column_named(*entity_of(self.model, self._state, name))
             return sorted_by(self.model, found, is_descending=is_descending)
         return in_order(self.model, expression(column, "order()"))
+
+
+def _unknown(query: Builder[Any], name: str) -> str:
+    kind, model = type(query).__name__, query.model.__name__
+    if is_scope(query.model, name):
+        return f'{kind} has no {name!r}; add the scope by .scopes("{name}") or .merge({model}.{name}(...))'
+    word = near(name, dir(query))
+    return f"{kind} of {model} has no {name!r}" + (f"; write .{word}(...)" if word else "")
 
 
 def _changes(state: State) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from lineside.models._relation._aggregates import count
 from lineside.models._relation._builder import Builder
 from lineside.models._relation._terminals import every
 
-ItemT = TypeVar("ItemT")
+ItemT = TypeVar("ItemT", covariant=True)
 T = TypeVar("T")
 _MAX_PER_PAGE: Final = 100
 _MAX_PAGE: Final = 2**31 - 1

@@ -1,6 +1,6 @@
 """`Query`: typed, chainable, run with ``await``."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any, Generic, TypeVar, overload
 
 from sqlalchemy import SQLColumnExpression as Expression
@@ -12,6 +12,7 @@ from lineside.models._relation import _aggregates as aggregates
 from lineside.models._relation import _terminals as terminals
 from lineside.models._relation._batches import Place, next_batch, start_of_batches
 from lineside.models._relation._builder import Builder
+from lineside.models._relation._destroy_all import destroy_all
 from lineside.models._relation._explain import explain
 from lineside.models._relation._grouped import GroupedQuery
 from lineside.models._relation._keyset import keyset
@@ -30,7 +31,7 @@ class Query(Builder[T], Generic[T]):
     """A query for the records of a class (as Rails' ``ActiveRecord::Relation``).
 
     Every builder method returns a new query, and none asks the database. What is awaited does, in the
-    session that ``session=`` names, else in the ambient one.
+    session that ``session=`` names, else in the ambient one. To await the query itself is to await `all`.
 
     Args:
         model: The class whose records are found.
@@ -218,6 +219,9 @@ class Query(Builder[T], Generic[T]):
             for record in batch:
                 yield record
 
+    def __await__(self) -> Generator[Any, None, list[T]]:
+        return self.all().__await__()
+
     async def __aiter__(self) -> AsyncIterator[T]:
         for record in await self.all():
             yield record
@@ -241,6 +245,17 @@ class Query(Builder[T], Generic[T]):
             The number of rows.
         """
         return await self._run(lambda found: delete_all(found, self), session, "delete_all")
+
+    async def destroy_all(self, *, session: AnySession | None = None) -> list[T]:
+        """Load all records and destroy each, with its callbacks (as Rails' ``destroy_all``).
+
+        Returns:
+            The records.
+
+        Raises:
+            DeleteRestrictionError: Other records depend on one.
+        """
+        return await self._run(lambda found: destroy_all(found, self), session, "destroy_all")
 
     async def explain(self, *, session: AnySession | None = None) -> str:
         """Return how the database would run the query."""

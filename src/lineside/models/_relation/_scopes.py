@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from inspect import getattr_static
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar
 
 from lineside.models._exceptions import UnknownAttributeError
@@ -60,6 +61,11 @@ class default_scope(scope[T, P]):  # noqa: N801 - used as a decorator
 
     Its order counts only for queries that have none of their own.
     """
+
+
+def is_scope(model: type, name: str) -> bool:
+    """Tell whether a class has a scope of this name."""
+    return isinstance(getattr_static(model, name, None), scope)
 
 
 def scope_named(model: type, name: str) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ from lineside.models._relation import _aggregates as aggregates
 from lineside.models._relation import _terminals as terminals
 from lineside.models._relation._batches import Place, next_batch, start_of_batches
 from lineside.models._relation._builder import Builder
+from lineside.models._relation._destroy_all import destroy_all
 from lineside.models._relation._explain import explain
 from lineside.models._relation._grouped import SyncGroupedQuery
 from lineside.models._relation._keyset import keyset
@@ -176,6 +177,10 @@ class SyncQuery(Builder[T], Generic[T]):
     def delete_all(self, *, session: Session | None = None) -> int:
         """See `Query.delete_all`."""
         return delete_all(self._session(session, "delete_all"), self)
+
+    def destroy_all(self, *, session: Session | None = None) -> list[T]:
+        """See `Query.destroy_all`."""
+        return destroy_all(self._session(session, "destroy_all"), self)
 
     def explain(self, *, session: Session | None = None) -> str:
         """See `Query.explain`."""
