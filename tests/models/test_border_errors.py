@@ -10,9 +10,24 @@ from fastapi import FastAPI
 from sqlalchemy.orm import registry
 
 from lineside.exceptions import ConfigurationError
-from lineside.models import Model, Query, Record, default_scope
+from lineside.models import (
+    Database,
+    Model,
+    NoSessionError,
+    Query,
+    Record,
+    after_commit,
+    before_save,
+    default_scope,
+    normalizes,
+    validate,
+    validates,
+    validates_with,
+)
 from lineside.models.fastapi import install_database
 from lineside.testing import TestApp
+
+pytestmark = pytest.mark.anyio
 
 
 class Base(Model, registry=registry()): ...
@@ -76,6 +91,54 @@ def test_a_schema_that_cannot_be_says_why(schema: Any, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says) as caught:
         schema()
     assert isinstance(caught.value, AttributeError)
+
+
+@pytest.mark.parametrize(
+    ("decorate", "says"),
+    [
+        (lambda: before_save("strip_title"), "@before_save was given 'strip_title': put it on the method"),
+        (lambda: after_commit()("notify"), "@after_commit was given 'notify': put it on the method"),
+        (lambda: before_save(Closed), "@before_save was given Closed: put it on the method"),
+        (lambda: before_save(staticmethod(print)), "@before_save was given .*: put it on the method"),
+        (lambda: validate("check"), "@validate was given 'check': put it on the method"),
+        (lambda: validate(on="create")("check"), "@validate was given 'check': put it on the method"),
+        (lambda: validates("title", presence=True)(print), "@validates was given print: put it above the"),
+        (lambda: validates_with(print)("check"), "@validates_with was given 'check': put it above the"),
+        (lambda: normalizes("title", with_=str)(print), "@normalizes was given print: put it above the"),
+    ],
+)
+def test_a_decorator_in_the_wrong_place(decorate: Any, says: str) -> None:
+    """It says where it belongs; a name, as in Rails, would be forgotten in silence."""
+    with pytest.raises(ConfigurationError, match=says):
+        decorate()
+
+
+@pytest.mark.parametrize(
+    ("call", "what"),
+    [
+        (lambda: Closed.sync.create(title="x"), "Closed.sync.create()"),
+        (lambda: Closed.sync.find(1), "Closed.sync.find()"),
+        (lambda: Closed.sync.insert_all([]), "Closed.sync.insert_all()"),
+        (lambda: Closed.sync.find_or_create_by(title="x"), "Closed.sync.find_or_create_by()"),
+        (lambda: Closed(title="x").sync.save(), "Closed.sync.save()"),
+        (lambda: Closed(title="x").sync.update(title="y"), "Closed.sync.update()"),
+        (lambda: Closed(title="x").sync.load("pages"), "Closed.sync.load()"),
+        (lambda: Closed.sync.group("title").count(), "sync.group().count()"),
+    ],
+)
+async def test_work_without_await_and_without_its_session(call: Any, what: str) -> None:
+    """The call is named by its own name, and what to write fits work without `await`."""
+    with pytest.raises(NoSessionError) as caught:
+        call()
+    assert str(caught.value) == (
+        f"{what} needs a session: write `with database.sync_session():` around it, "
+        "or `with use_session(session):`, or pass session="
+    )
+    async with Database("sqlite://").session():
+        with pytest.raises(NoSessionError) as caught:
+            call()
+    assert str(caught.value).startswith(f"{what}, which finds an AsyncSession, needs a session: await the")
+    assert "`with database.sync_session():`" in str(caught.value)
 
 
 def test_a_body_that_permits_nothing() -> None:

@@ -1,12 +1,16 @@
 """What the model layer raises, in ActiveRecord's words; see `lineside.exceptions` for the tree."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Final, cast
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from lineside.exceptions import ConfigurationError, LinesideError, RecordInvalid, SupportsErrorDetails
+
+_AWAITED: Final = (
+    "declare SessionDep in the route, write `async with database.session():` around it, or pass session="
+)
 
 
 class NoSessionError(ConfigurationError):
@@ -14,13 +18,11 @@ class NoSessionError(ConfigurationError):
 
     Args:
         what: What needed it, for instance ``"Post.find()"``.
+        remedy: What to write; default: for code that awaits.
     """
 
-    def __init__(self, what: str = "this query") -> None:
-        super().__init__(
-            f"{what} needs a session: declare SessionDep in the route, write "
-            "`async with database.session():` around it, or pass session="
-        )
+    def __init__(self, what: str = "this query", *, remedy: str = _AWAITED) -> None:
+        super().__init__(f"{what} needs a session: {remedy}")
 
 
 class NotDeclaredError(ConfigurationError, AttributeError):

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session, object_session
 from lineside.models._association._loading import beginning, load
 from lineside.models._association._ties import tie
 from lineside.models._base._assignment import assigned, check_names
-from lineside.models._connection._ambient import AnySession, current_sync_session, run
+from lineside.models._connection._ambient import AnySession, run
+from lineside.models._lifecycle._running import sync_session_of
 from lineside.models._relation._builder import Builder
 from lineside.models._relation._columns import relationship_named
 from lineside.models._relation._hidden import with_deleted
@@ -196,4 +197,4 @@ class SyncAssociation(_OfOwner[T], SyncQuery[T], Generic[T]):
         self._remove(self._session(session, "remove"), records)
 
     def _session(self, session: Session | None, what: str) -> Session:
-        return session or object_session(self._owner) or current_sync_session(f"{self._name}.{what}()")
+        return sync_session_of(self._owner, session, f"association({self._name!r}).{what}")

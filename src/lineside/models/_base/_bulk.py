@@ -10,7 +10,7 @@ from sqlmodel import SQLModel
 
 from lineside.exceptions import ConfigurationError
 from lineside.models._base._bulk_rows import Row, prepared
-from lineside.models._connection._ambient import AnySession, current_sync_session, run
+from lineside.models._connection._ambient import AnySession, run
 from lineside.models._exceptions import UnknownAttributeError
 from lineside.models._lifecycle._versions import next_version
 from lineside.models._relation._sync_query import SyncQuery
@@ -94,7 +94,7 @@ class SyncBulk(SyncQuery[RecordT]):
         self, rows: Rows, *, on_duplicate: OnDuplicate = "raise", session: Session | None = None
     ) -> int:
         """Insert many rows; see `Bulk.insert_all`."""
-        found = session or current_sync_session("sync.insert_all()")
+        found = self._session(session, "insert_all")
         return insert_rows(found, self.model, rows, on_duplicate)
 
     def upsert_all(
@@ -106,7 +106,7 @@ class SyncBulk(SyncQuery[RecordT]):
         session: Session | None = None,
     ) -> int:
         """Insert many rows, and update those that exist; see `Bulk.upsert_all`."""
-        found = session or current_sync_session("sync.upsert_all()")
+        found = self._session(session, "upsert_all")
         return upsert_rows(found, self.model, rows, _names(unique_by), _names(update_only))
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
 from lineside.exceptions import RecordInvalid
-from lineside.models._connection._ambient import AnySession, current_sync_session, run
+from lineside.models._connection._ambient import AnySession, run
 from lineside.models._lifecycle import _persistence
 from lineside.models._relation._sync_query import SyncQuery
 from lineside.models._validation._errors import Errors
@@ -90,21 +90,21 @@ class SyncFinding(SyncQuery[RecordT]):
         self, *, create_with: Values | None = None, session: Session | None = None, **values: Any
     ) -> RecordT:
         """Load the first record with these values, or create one; see `Finding.find_or_create_by`."""
-        found = session or current_sync_session("sync.find_or_create_by()")
+        found = self._session(session, "find_or_create_by")
         return find_or_create(found, self.model, values, create_with or {})
 
     def create_or_find_by(
         self, *, create_with: Values | None = None, session: Session | None = None, **values: Any
     ) -> RecordT:
         """Create a record, or load the one that has its values; see `Finding.create_or_find_by`."""
-        found = session or current_sync_session("sync.create_or_find_by()")
+        found = self._session(session, "create_or_find_by")
         return create_or_find(found, self.model, values, create_with or {})
 
     def find_or_initialize_by(
         self, *, create_with: Values | None = None, session: Session | None = None, **values: Any
     ) -> RecordT:
         """Load the first record with these values, or build one; see `Finding.find_or_initialize_by`."""
-        found = session or current_sync_session("sync.find_or_initialize_by()")
+        found = self._session(session, "find_or_initialize_by")
         return find_or_build(found, self.model, values, create_with or {})
 
 

@@ -88,7 +88,8 @@ class SyncRecord(SyncAssociating[RecordT], SyncLocking[RecordT], SyncCounting[Re
     ) -> RecordT:
         """Assign attributes and save; see `Record.update`."""
         assign(self._record, attributes, values)
-        return self.save(session=session)
+        _persistence.save(self._session(session, "update"), self._record)
+        return self._record
 
     def destroy(self, *, session: Session | None = None) -> RecordT:
         """Delete the row; see `Record.destroy`."""

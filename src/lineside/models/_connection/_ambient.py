@@ -16,11 +16,10 @@ AnySession = AsyncSession | Session
 """A session of SQLAlchemy or SQLModel, async or sync."""
 
 _SYNC: Final = (
-    "declare SyncSessionDep in the route, write `with database.sync_session():` or "
-    "`with use_session(session):` around it, or pass session="
+    "write `with database.sync_session():` around it, or `with use_session(session):`, or pass session="
 )
 _SYNC_INSTEAD: Final = (
-    "await the same method without `.sync`, or write `with database.sync_session():`, for it is without `await`"
+    "await the same method without `.sync`, or write `with database.sync_session():` for work without `await`"
 )
 _current: ContextVar[AnySession | None] = ContextVar("lineside_session", default=None)
 _Result = TypeVar("_Result")

@@ -4,10 +4,12 @@ Names and order are those of ActiveRecord's callbacks. A method whose name is on
 instance ``before_save``, needs no decorator.
 """
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal, TypeVar, overload
 
 from lineside.callbacks import Kind, declare
+from lineside.exceptions import CallbackError
 
 Moment = Literal["validation", "save", "create", "update", "destroy", "commit", "rollback"]
 Action = Literal["create", "update", "destroy"]
@@ -15,6 +17,23 @@ Condition = str | Callable[[Any], object]
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 _ALL_ACTIONS: Final[frozenset[str]] = frozenset({"create", "update", "destroy"})
+
+
+def check_method(given: object, decorator: str) -> None:
+    """Refuse what is no method: a name, as in Rails, a class, or a method that takes no ``self``.
+
+    Args:
+        given: What was decorated.
+        decorator: How the decorator is written.
+
+    Raises:
+        CallbackError: Says where to put it.
+    """
+    if not inspect.isfunction(given):
+        shown = given.__name__ if isinstance(given, type) else repr(given)
+        raise CallbackError(
+            f"{decorator} was given {shown}: put it on the method, above its `def` line, which takes `self`"
+        )
 
 
 class Decorator:
@@ -62,10 +81,18 @@ class Decorator:
             on: Run for these actions only: ``"create"``, ``"update"``, ``"destroy"``.
             if_: The name of a method or attribute, or a function of the record: run only if it is true.
             unless: The same, to run only if it is false.
+
+        Raises:
+            CallbackError: It is given something else than a method, for instance a name.
         """
         actions = self.on if on is None else frozenset({on} if isinstance(on, str) else on)
         mark = declare(self.kind, only=[self.moment], on=actions, if_=if_, unless=unless)
-        return mark if method is None else mark(method)
+
+        def marked(given: _Method) -> _Method:
+            check_method(given, repr(self))
+            return mark(given)
+
+        return marked if method is None else marked(method)
 
 
 before_validation = Decorator("before", "validation")

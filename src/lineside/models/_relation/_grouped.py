@@ -174,7 +174,7 @@ class SyncGroupedQuery(Groups[T], Generic[T]):
 
 
 def _session(session: Session | None, what: str) -> Session:
-    return session or current_sync_session(f"group().{what}()")
+    return session or current_sync_session(f"sync.group().{what}()")
 
 
 def _name(column: Any) -> str:

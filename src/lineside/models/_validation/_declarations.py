@@ -4,10 +4,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, TypeVar, overload
 
 from lineside.exceptions import ConfigurationError
-from lineside.models._lifecycle._callbacks import Condition
+from lineside.models._lifecycle._callbacks import Condition, check_method
 from lineside.models._validation import _validators
 from lineside.models._validation._errors import On
-from lineside.models._validation._rules import MARK, Rule, Validator, When, add_declaration, check_name
+from lineside.models._validation._rules import (
+    MARK,
+    Rule,
+    Validator,
+    When,
+    add_declaration,
+    check_class,
+    check_name,
+)
 from lineside.models._validation._unique_validator import Uniqueness, UniquenessOptions
 from lineside.models._validation._validators import (
     Check,
@@ -78,6 +86,7 @@ def validates(
     }
 
     def declare(model: _Model) -> _Model:
+        check_class(model, "@validates")
         checks = tuple(_checks(**options))
         if not fields or not checks:
             raise ConfigurationError(
@@ -115,6 +124,7 @@ def validates_with(
     when = When(on, if_, unless)
 
     def declare(model: _Model) -> _Model:
+        check_class(model, "@validates_with")
         when.check_names(model)
         for validator in reversed(validators):
             add_declaration(model, (validator, when))
@@ -149,9 +159,13 @@ def validate(
         on: ``"create"`` or ``"update"``; default: both.
         if_: The name of an attribute or method, or a function of the record: only if it is true.
         unless: The same, only if it is false.
+
+    Raises:
+        CallbackError: It is given something else than a method, for instance a name.
     """
 
     def mark(function: _Method) -> _Method:
+        check_method(function, "@validate")
         setattr(function, MARK, When(on, if_, unless))
         return function
 

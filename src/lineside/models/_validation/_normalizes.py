@@ -12,6 +12,7 @@ from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 from lineside.exceptions import ConfigurationError
 from lineside.models._lifecycle._state import instance_state
 from lineside.models._per_class import keep_on, kept_on
+from lineside.models._validation._rules import check_class
 
 _DECLARED: Final = "__lineside_normalizes__"
 _COLLECTED: Final = "__lineside_normalizers__"
@@ -46,6 +47,7 @@ def normalizes(
     """
 
     def declare(model: _Model) -> _Model:
+        check_class(model, "@normalizes")
         known: Iterable[str] = getattr(model, "model_fields", ())
         for name in fields:
             if name not in known:

@@ -137,6 +137,19 @@ def _methods(model: type) -> Iterator[tuple[str, When]]:
         yield name, when
 
 
+def check_class(given: object, decorator: str) -> None:
+    """Refuse what is no class, for a decorator of classes.
+
+    Raises:
+        ConfigurationError: Says where to put it.
+    """
+    if not isinstance(given, type):
+        name = getattr(given, "__name__", repr(given))
+        raise ConfigurationError(
+            f"{decorator} was given {name}: put it above the `class` line; a method takes @validate"
+        )
+
+
 def check_name(model: type, name: str) -> None:
     """Refuse a name that is no attribute.
 
