@@ -23,7 +23,8 @@ from lineside.models._relation._hidden import is_shown
 from lineside.models._validation._references import instance_mapper
 
 if TYPE_CHECKING:
-    from lineside.models._lifecycle._unit import Flight, Unit
+    from lineside.models._lifecycle._flight import Flight
+    from lineside.models._lifecycle._unit import Unit
 
 
 @dataclass(frozen=True, slots=True)

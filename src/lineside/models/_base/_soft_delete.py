@@ -16,9 +16,10 @@ from lineside.models._base._record import Record
 from lineside.models._base._sync_record import SyncModel, SyncRecord
 from lineside.models._connection._ambient import AnySession
 from lineside.models._lifecycle import _persistence
+from lineside.models._lifecycle._flight import Flight
 from lineside.models._lifecycle._state import instance_state, state_of
 from lineside.models._lifecycle._timestamps import now
-from lineside.models._lifecycle._unit import Flight, Unit
+from lineside.models._lifecycle._unit import Unit
 from lineside.models._relation._hidden import is_shown, with_deleted, without_deleted
 from lineside.models._relation._query import Query
 from lineside.models._relation._scopes import default_scope

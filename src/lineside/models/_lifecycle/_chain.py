@@ -3,7 +3,7 @@
 import inspect as python_inspect
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy.util import await_only
 from sqlalchemy.util.concurrency import in_greenlet
@@ -14,6 +14,7 @@ from lineside.models._lifecycle._callbacks import WELL_KNOWN, Condition, Moment
 
 _PLAN: Final = "__lineside_plan__"
 _ENDED: Final = object()
+_EFFECTS: Final[tuple[Moment, ...]] = ("commit", "rollback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,13 @@ class Step:
             return False
         return (self.if_ is None or holds(self.if_, record)) and (
             self.unless is None or not holds(self.unless, record)
+        )
+
+    @property
+    def is_async(self) -> bool:
+        """Whether its function says that it has to be waited for."""
+        return python_inspect.iscoroutinefunction(self.function) or python_inspect.isasyncgenfunction(
+            self.function
         )
 
     def run(self, record: Any) -> None:
@@ -96,11 +104,25 @@ def settled(value: Any, label: str) -> Any:
     if not in_greenlet():
         if python_inspect.iscoroutine(value):
             value.close()
-        raise CallbackError(
-            f"{label} is async, and this session is a sync Session; write it with `def`, "
-            "or save through an AsyncSession"
-        )
+        raise _sync_error(label)
     return await_only(value)
+
+
+def refuse_async(owner: type, action: str) -> None:
+    """Refuse the records of a class whose callbacks nobody here can wait for, whatever their conditions.
+
+    An after_commit would find that out when its row is committed.
+
+    Raises:
+        CallbackError: One is async, and the session is a sync one.
+    """
+    if in_greenlet():
+        return
+    saving: tuple[Moment, ...] = () if action == "destroy" else ("save",)
+    for moment in (*saving, cast("Moment", action), *_EFFECTS):
+        for step in steps(owner, moment):
+            if step.is_async and action in step.on:
+                raise _sync_error(step.label)
 
 
 def holds(condition: Condition, record: Any) -> bool:
@@ -122,6 +144,13 @@ def steps(owner: type, moment: Moment) -> tuple[Step, ...]:
         # Past SQLModel's metaclass, which would look for a column here.
         type.__setattr__(owner, _PLAN, plan)
     return plan[moment]
+
+
+def _sync_error(label: str) -> CallbackError:
+    return CallbackError(
+        f"{label} is async, and this session is a sync Session; write it with `def`, "
+        "or save through an AsyncSession"
+    )
 
 
 def _declared(owner: type) -> Iterable[Callback]:

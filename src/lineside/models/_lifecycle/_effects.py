@@ -5,6 +5,9 @@ takes it along. The effects of a committed transaction run once, in the order in
 first written, when the connection is back in the pool.
 """
 
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,14 +21,31 @@ from lineside.models._lifecycle._state import instance_state, load_expired, stat
 
 @dataclass(slots=True)
 class _Written:
+    """A record whose row was written.
+
+    Attributes:
+        record: The record.
+        actions: What has happened to its row.
+        kept: What it held when it was rolled back.
+    """
+
     record: Any
     actions: list[str]
+    kept: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(slots=True)
 class _Frame:
-    """The effects of one transaction or savepoint."""
+    """The effects of one transaction or savepoint.
 
+    Attributes:
+        records: The session's records; a session that is closed has others.
+        written: The records whose rows it has written.
+        effects: What waits for its commit.
+        undo: What waits for its rollback.
+    """
+
+    records: object
     written: dict[int, _Written] = field(default_factory=dict[int, _Written])
     effects: list[Effect] = field(default_factory=list[Effect])
     undo: list[Effect] = field(default_factory=list[Effect])
@@ -60,6 +80,13 @@ class Effects:
         if transaction in self._frames:
             self._committed.add(transaction)
 
+    def rolled_back(self, session: Session) -> None:
+        """Keep what the records hold that the innermost transaction has written: SQLAlchemy expires it."""
+        frame = self._frames.get(_innermost(session))
+        for entry in frame.written.values() if frame is not None else ():
+            state = instance_state(entry.record)
+            entry.kept = {name: state.dict[name] for name in state.mapper.columns.keys() & state.dict.keys()}
+
     def ended(self, session: Session, transaction: SessionTransaction) -> None:
         """Run, hand on or drop the effects of a transaction that has ended."""
         frame = self._frames.pop(transaction, None)
@@ -67,7 +94,12 @@ class Effects:
             return
         outer = _outer(transaction)
         if transaction not in self._committed:
-            run_effects(session, [*_rollback_effects(frame), *frame.undo], is_over=outer is None)
+            run_effects(
+                session,
+                [*_rollback_effects(frame), *frame.undo],
+                is_over=outer is None,
+                may_raise=not _has_error_on_its_way(session, transaction, frame),
+            )
             return
         self._committed.discard(transaction)
         if outer is not None:
@@ -79,10 +111,10 @@ class Effects:
         transaction = _innermost(session)
         if transaction is None:
             transaction = session.begin()
-        return self._frames.setdefault(transaction, _Frame())
+        return self._frames.setdefault(transaction, _Frame(session.identity_map))
 
     def _merge(self, outer: SessionTransaction, inner: _Frame) -> None:
-        frame = self._frames.setdefault(outer, _Frame())
+        frame = self._frames.setdefault(outer, _Frame(inner.records))
         for key, entry in inner.written.items():
             known = frame.written.setdefault(key, _Written(entry.record, []))
             known.actions = _followed(known.actions, entry.actions)
@@ -101,6 +133,18 @@ def _outer(transaction: SessionTransaction) -> SessionTransaction | None:
     return parent
 
 
+def _has_error_on_its_way(session: Session, transaction: SessionTransaction, frame: _Frame) -> bool:
+    """Tell whether a rollback comes, or may come, of an error that the caller waits for.
+
+    The greenlet of an ``AsyncSession`` does not see that error. But a session that is closed in the middle
+    of a transaction, and a block that does not commit, have one as a rule.
+    """
+    private: Any = session
+    is_closed = frame.records is not session.identity_map
+    is_end_of_block = private._trans_context_manager is transaction
+    return sys.exc_info()[1] is not None or is_closed or is_end_of_block
+
+
 def _commit_effects(frame: _Frame) -> list[Effect]:
     return [
         _bound(step, entry.record, _net(entry.actions))
@@ -113,11 +157,7 @@ def _rollback_effects(frame: _Frame) -> list[Effect]:
     entries = list(reversed(frame.written.values()))
     for entry in entries:
         _restore(entry)
-    return [
-        _bound(step, entry.record, entry.actions)
-        for entry in entries
-        for step in steps(type(entry.record), "rollback")
-    ]
+    return [_undone(step, entry) for entry in entries for step in steps(type(entry.record), "rollback")]
 
 
 def _restore(entry: _Written) -> None:
@@ -157,3 +197,28 @@ def _bound(step: Step, record: Any, actions: list[str]) -> Effect:
             step.run(record)
 
     return effect
+
+
+def _undone(step: Step, entry: _Written) -> Effect:
+    bound = _bound(step, entry.record, entry.actions)
+
+    def effect() -> None:
+        with _as_it_was(entry):
+            bound()
+
+    return effect
+
+
+@contextmanager
+def _as_it_was(entry: _Written) -> Generator[None]:
+    """Show what a record held that is without a session, and cannot be read from its row any more."""
+    record, state = entry.record, instance_state(entry.record)
+    shown = state.expired_attributes & entry.kept.keys() if state.detached else set[str]()
+    for name in shown:
+        set_committed_value(record, name, entry.kept[name])
+    try:
+        yield
+    finally:
+        # They are no values of its row: the next session reads that.
+        private: Any = state
+        private._expire_attributes(state.dict, shown - state.committed_state.keys())

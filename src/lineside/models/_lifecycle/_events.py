@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from lineside.models._base._locking import stale_error
 from lineside.models._lifecycle._callbacks import Action
 from lineside.models._lifecycle._refusals import refusal
-from lineside.models._lifecycle._state import instance_state, state_of
+from lineside.models._lifecycle._state import instance_state, is_orphan
 from lineside.models._lifecycle._unit import Unit
 
 # The session whose flush runs in this context, for an error of the driver, which knows only its connection.
@@ -29,6 +29,7 @@ def listen(record_class: type) -> None:
         ("after_flush", _after_flush),
         ("after_flush_postexec", _after_flush_postexec),
         ("after_commit", _after_commit),
+        ("after_rollback", _after_rollback),
         ("after_soft_rollback", _after_soft_rollback),
         ("after_transaction_end", _after_transaction_end),
     ):
@@ -37,49 +38,45 @@ def listen(record_class: type) -> None:
 
 
 def _before_flush(session: Session, _context: object, _objects: object) -> None:
-    if "lineside" in session.info:
-        Unit.of(session).withhold(session)
-    unit: Unit | None = None
+    unit: Unit | None = session.info.get("lineside")
+    if unit is not None:
+        unit.abandon_boarded()
+        unit.withhold(session)
     while found := _unprepared(session, unit):
         # A callback may add further records: they are looked for until there are none.
         unit = Unit.of(session)
         unit.is_collecting = True
         try:
             for record, action in found:
-                if id(record) not in unit.flights:
-                    unit.prepare(session, record, action)
+                if unit.has(record, action):
+                    continue  # a callback of another one has prepared it
+                if action == "destroy":
+                    unit.is_leaving(record)  # and not saved, for which it was prepared
+                unit.prepare(session, record, action)
+                unit.leave_to_flush(record)
         except BaseException:
             # There is no flush: those that were ready for it are prepared again for the next one.
             unit.abandon()
             raise
         finally:
             unit.is_collecting = False
+    if unit is not None:
+        unit.board(session)
     _flushing.set(session)
 
 
 def _unprepared(session: Session, unit: Unit | None) -> list[tuple[Any, Action]]:
-    known = {} if unit is None else unit.flights
     kinds = tuple(_registered)
     found: list[tuple[Any, Action]] = [
         *((record, "create") for record in session.new if isinstance(record, kinds)),
         *(
-            (record, "destroy" if _is_orphan(record) else "update")
+            (record, "destroy" if is_orphan(record) else "update")
             for record in sorted((r for r in session.dirty if isinstance(r, kinds)), key=_place)
             if session.is_modified(record, include_collections=False)
         ),
         *((record, "destroy") for record in session.deleted if isinstance(record, kinds)),
     ]
-    return [
-        (record, action)
-        for record, action in found
-        if id(record) not in known and not state_of(record).is_in_flight
-    ]
-
-
-def _is_orphan(record: Any) -> bool:
-    # Taken out of a collection with the cascade "delete-orphan": the flush is going to delete it.
-    private: Any = instance_state(record).mapper
-    return bool(private._is_orphan(instance_state(record)))
+    return [each for each in found if unit is None or not unit.has(*each)]
 
 
 def _place(record: Any) -> str:
@@ -111,6 +108,11 @@ def _after_commit(session: Session) -> None:
         Unit.of(session).effects.committed(session)
 
 
+def _after_rollback(session: Session) -> None:
+    if "lineside" in session.info:
+        Unit.of(session).effects.rolled_back(session)
+
+
 def _after_soft_rollback(session: Session, _previous: SessionTransaction) -> None:
     if "lineside" in session.info:
         _flushing.set(None)
@@ -124,7 +126,10 @@ def _after_soft_rollback(session: Session, _previous: SessionTransaction) -> Non
 
 def _after_transaction_end(session: Session, transaction: SessionTransaction) -> None:
     if "lineside" in session.info:
-        Unit.of(session).effects.ended(session, transaction)
+        unit = Unit.of(session)
+        if transaction.parent is None:
+            unit.abandon()  # a session that is closed in the middle of a flush says nothing else
+        unit.effects.ended(session, transaction)
 
 
 def _handle_error(context: Any) -> Exception | None:

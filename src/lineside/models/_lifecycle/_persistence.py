@@ -3,15 +3,17 @@
 from typing import Any, Literal, cast
 
 from sqlalchemy import ColumnElement, CursorResult, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import QueryableAttribute, Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from lineside.exceptions import RecordNotFound
-from lineside.models._exceptions import StaleObjectError, UnknownAttributeError
+from lineside.models._exceptions import StaleObjectError
 from lineside.models._lifecycle._state import instance_state, state_of
 from lineside.models._lifecycle._timestamps import now
 from lineside.models._lifecycle._unit import Unit
 from lineside.models._lifecycle._versions import LOCK_VERSION, is_versioned
+from lineside.models._relation._columns import column_named
+from lineside.models._relation._values import InvalidValueError, written_value
 
 
 def save(session: Session, record: Any, *, validate: bool = True) -> None:
@@ -20,19 +22,18 @@ def save(session: Session, record: Any, *, validate: bool = True) -> None:
     A record that is refused leaves the session: a later commit writes nothing of it.
     """
     unit = Unit.of(session)
-    state = state_of(record)
-    if state.is_in_flight:
+    if unit.has(record):
         return  # a callback saves the record that it belongs to: that is under way
-    state.skips_validation = not validate
-    if state.is_destroyed:
+    if state_of(record).is_destroyed:
         raise RecordNotFound(type(record).__name__, instance_state(record).identity)
     try:
-        unit.prepare(session, record, _action(record))
+        unit.prepare(session, record, _action(record), validates=validate)
         session.add(record)
     except BaseException:
+        unit.discard(record)
         _leave(session, record)
         raise
-    _flush(session, unit)
+    _flush(session, unit, record)
 
 
 def destroy(session: Session, record: Any, *, is_for_good: bool = False) -> None:
@@ -45,7 +46,7 @@ def destroy(session: Session, record: Any, *, is_for_good: bool = False) -> None
     """
     unit = Unit.of(session)
     state = state_of(record)
-    if state.is_in_flight or state.is_destroyed:
+    if state.is_destroyed or unit.has(record):
         return
     if not instance_state(record).has_identity:
         _leave(session, record)
@@ -54,8 +55,12 @@ def destroy(session: Session, record: Any, *, is_for_good: bool = False) -> None
     if record not in session:
         session.add(record)
     unit.prepare(session, record, "destroy", is_for_good=is_for_good)
-    session.delete(record)
-    _flush(session, unit)
+    try:
+        session.delete(record)
+    except BaseException:
+        unit.discard(record)
+        raise
+    _flush(session, unit, record)
 
 
 def reload(session: Session, record: Any, *, lock: bool = False) -> None:
@@ -106,13 +111,13 @@ def update_columns(
 
     Raises:
         UnknownAttributeError: A name is no column.
+        InvalidValueError: A value is not of its column's type, or past what the column can hold.
         RecordNotFound: The row is gone.
     """
-    mapper = instance_state(record).mapper
-    known = {attribute.key for attribute in mapper.column_attrs}
-    if unknown := values.keys() - known:
-        raise UnknownAttributeError(type(record).__name__, min(unknown), known=known)
+    values = _typed(session, record, values)
     key = key_of(record)
+    if not values:
+        return
     # Without autoflush: what else the record carries stays unsaved.
     with session.no_autoflush:
         written = session.execute(
@@ -125,6 +130,15 @@ def update_columns(
         raise RecordNotFound(type(record).__name__, key)
     for name, value in values.items():
         set_committed_value(record, name, value)
+
+
+def _typed(session: Session, record: Any, values: dict[str, Any]) -> dict[str, Any]:
+    model, dialect = type(record), session.get_bind(instance_state(record).mapper).dialect
+    for name, value in values.items():
+        column_named(model, name)
+        if isinstance(value, ColumnElement | QueryableAttribute):
+            raise InvalidValueError(model.__name__, name, "an expression is for update_all()")
+    return {name: written_value(model, name, value, dialect) for name, value in values.items()}
 
 
 def is_valid(session: Session, record: Any) -> bool:
@@ -154,14 +168,20 @@ def row_condition(record: Any, key: tuple[Any, ...]) -> list[ColumnElement[bool]
     return [column == part for column, part in zip(columns, key, strict=True)]
 
 
-def _flush(session: Session, unit: Unit) -> None:
+def _flush(session: Session, unit: Unit, record: Any) -> None:
     if unit.is_collecting:
-        return  # inside a flush that is about to begin: it writes this record, too
-    session.flush()
-    if any(flight.is_ready for flight in unit.flights.values()):
-        # There was nothing to write; the callbacks of a save run all the same.
-        unit.note_written(session)
-        unit.finish(session)
+        # Inside a flush that is about to begin: it writes this record, too.
+        unit.leave_to_flush(record)
+        return
+    try:
+        session.flush()
+        if unit.board(session):
+            # There was nothing to write; the callbacks of a save run all the same.
+            unit.note_written(session)
+            unit.finish(session)
+    except BaseException:
+        unit.discard(record)
+        raise
 
 
 def _leave(session: Session, record: Any) -> None:

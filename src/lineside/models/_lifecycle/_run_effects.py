@@ -1,6 +1,8 @@
 """How effects run once their transaction is over: each for itself, what it writes included."""
 
-from collections.abc import Callable, Generator
+import logging
+import sys
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,8 +13,10 @@ from lineside.models._lifecycle._current import calling_as
 
 Effect = Callable[[], Any]
 
+_logger = logging.getLogger("lineside.models")
 
-def run_effects(session: Session, effects: list[Effect], *, is_over: bool) -> None:
+
+def run_effects(session: Session, effects: list[Effect], *, is_over: bool, may_raise: bool = True) -> None:
     """Run every effect, also after one has failed.
 
     Args:
@@ -20,6 +24,8 @@ def run_effects(session: Session, effects: list[Effect], *, is_over: bool) -> No
         effects: What to run.
         is_over: Whether no transaction is around it: what an effect writes is then committed, or rolled
             back if it raises. Closing the session would roll it back in silence.
+        may_raise: Whether their errors are raised. Else they are logged: another error is on its way, and
+            gets a note of them.
 
     Raises:
         ExceptionGroup: Several have failed; the error of a single one is raised as it is.
@@ -35,10 +41,20 @@ def run_effects(session: Session, effects: list[Effect], *, is_over: bool) -> No
                 failures.append(error)
                 if is_over and session.in_transaction():
                     session.rollback()
-    if len(failures) == 1:
+    if not may_raise:
+        _report(failures)
+    elif len(failures) == 1:
         raise failures[0]
-    if failures:
+    elif failures:
         raise ExceptionGroup("effects after the transaction failed", failures)
+
+
+def _report(failures: Sequence[Exception]) -> None:
+    error = sys.exc_info()[1]
+    for failure in failures:
+        _logger.error("an effect of a rollback has failed", exc_info=failure)
+        if error is not None:
+            error.add_note(f"After the rollback an effect failed as well, with {type(failure).__name__}.")
 
 
 @contextmanager

@@ -20,16 +20,12 @@ class RecordState:
         saved_changes: What the last save wrote.
         is_destroyed: Whether its row was deleted by this object.
         was_new: Whether the last save created the row.
-        is_in_flight: Whether its callbacks have begun and its row is not written yet.
-        skips_validation: Whether the save under way leaves the validations out.
         generated_key: The parts of its primary key that the database gave it.
     """
 
     saved_changes: Changes = field(default_factory=dict[str, tuple[Any, Any]])
     is_destroyed: bool = False
     was_new: bool = False
-    is_in_flight: bool = False
-    skips_validation: bool = False
     generated_key: tuple[str, ...] = ()
 
 
@@ -74,6 +70,12 @@ def load_expired(record: object) -> None:
     expired = state.expired_attributes.intersection(state.mapper.column_attrs.keys())
     if expired and state.persistent:
         getattr(record, min(expired))  # one query for all of them
+
+
+def is_orphan(record: object) -> bool:
+    """Tell whether a record left a collection with the cascade "delete-orphan": a flush deletes it."""
+    private: Any = instance_state(record).mapper
+    return bool(private._is_orphan(instance_state(record)))
 
 
 def missing_key(record: object) -> tuple[str, ...]:

@@ -4,9 +4,8 @@ A record is *prepared* (validations, before callbacks), then written by SQLAlche
 *finished* (after callbacks). All of this is sync code: under an ``AsyncSession`` it runs in a greenlet.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
 
 from sqlalchemy.orm import Session
@@ -14,50 +13,29 @@ from sqlalchemy.orm import Session
 from lineside.exceptions import RecordInvalid
 from lineside.models._association._counter_cache import note_owners, update_owners
 from lineside.models._association._dependent import Consequences, destroy_dependents
-from lineside.models._association._pairs import Key
-from lineside.models._lifecycle._callbacks import Action, Moment
-from lineside.models._lifecycle._chain import Around, steps
+from lineside.models._lifecycle._callbacks import Action
+from lineside.models._lifecycle._chain import refuse_async
 from lineside.models._lifecycle._current import calling_as
 from lineside.models._lifecycle._effects import Effects
-from lineside.models._lifecycle._state import changes_of, instance_state, missing_key, state_of
-from lineside.models._lifecycle._timestamps import touch
+from lineside.models._lifecycle._flight import Flight, close, enter, is_going, leave, withheld
+from lineside.models._lifecycle._state import changes_of, missing_key, state_of
+from lineside.models._lifecycle._timestamps import keep, touch
 from lineside.models._validation._errors import errors_of
 from lineside.models._validation._validations import validate
 
 _KEY: Final = "lineside"
 
 
-@dataclass(slots=True)
-class Flight:
-    """One record on its way to the database.
-
-    Attributes:
-        record: The record.
-        action: What happens to it.
-        is_ready: Whether all that comes before the writing is done.
-        give_back: Shows its changes to SQLAlchemy again, if they are hidden from a flush.
-        arounds: The callbacks around it that have begun.
-        owners: Whom its row named before; None: nobody is to count it.
-        is_for_good: Whether its row goes, though its class hides rows that are destroyed.
-    """
-
-    record: Any
-    action: Action
-    is_ready: bool = False
-    give_back: Callable[[], None] | None = None
-    arounds: dict[Moment, list[Around]] = field(default_factory=dict[Moment, list[Around]])
-    owners: dict[str, Key | None] | None = field(default_factory=dict[str, "Key | None"])
-    is_for_good: bool = False
-
-
 class Unit:
     """The records on their way in one session, and the effects that wait for its transactions."""
 
-    __slots__ = ("effects", "flights", "is_collecting")
+    __slots__ = ("_boarded", "effects", "flights", "is_collecting")
 
     def __init__(self) -> None:
         self.effects = Effects()
         self.flights: dict[int, Flight] = {}
+        # Those of the flush under way; another task that shares the session may have prepared more.
+        self._boarded: list[Flight] = []
         # Whether a flush is looking for what it will write: a save joins it then.
         self.is_collecting = False
 
@@ -69,13 +47,22 @@ class Unit:
             known = session.info[_KEY] = cls()
         return known
 
-    def prepare(self, session: Session, record: Any, action: Action, *, is_for_good: bool = False) -> None:
+    def prepare(
+        self,
+        session: Session,
+        record: Any,
+        action: Action,
+        *,
+        validates: bool = True,
+        is_for_good: bool = False,
+    ) -> None:
         """Run what comes before the row is written.
 
         Args:
             session: The session.
             record: The record.
             action: What happens to it.
+            validates: See `Flight`.
             is_for_good: See `Flight`.
 
         Raises:
@@ -83,12 +70,14 @@ class Unit:
         """
         consequences = Consequences()
         try:
-            self.prepare_all(session, [record], action, consequences, is_for_good=is_for_good)
+            self.prepare_all(
+                session, [record], action, consequences, validates=validates, is_for_good=is_for_good
+            )
+            consequences.happen(session)
         except BaseException:
-            for follower in consequences.records:
-                self.discard(follower)
+            for one in (record, *consequences.records):
+                self.discard(one)
             raise
-        consequences.happen(session)
 
     def prepare_all(
         self,
@@ -97,6 +86,7 @@ class Unit:
         action: Action,
         consequences: Consequences,
         *,
+        validates: bool = True,
         is_for_good: bool = False,
     ) -> None:
         """Run what comes before the rows of several records of one class are written.
@@ -106,13 +96,16 @@ class Unit:
             records: The records.
             action: What happens to them.
             consequences: Where to note what follows from it.
+            validates: See `Flight`.
             is_for_good: See `Flight`.
 
         Raises:
             RecordInvalid: A record breaks its validations.
             DeleteRestrictionError: Others depend on it.
         """
-        flights = [self._begin(record, action, is_for_good=is_for_good) for record in records]
+        refuse_async(type(records[0]), action)
+        flights = [Flight(record, action, validates=validates, is_for_good=is_for_good) for record in records]
+        self.flights.update({id(flight.record): flight for flight in flights})
         try:
             # A query of a callback or a validation must not write the record that it is about.
             with calling_as(session), session.no_autoflush:
@@ -136,7 +129,35 @@ class Unit:
         """Keep records that are still being prepared out of a flush that one of their callbacks asks for."""
         for flight in self.flights.values():
             if not flight.is_ready and flight.give_back is None:
-                flight.give_back = _withheld(session, flight.record)
+                flight.give_back = withheld(session, flight.record)
+
+    def has(self, record: Any, action: Action | None = None) -> bool:
+        """Tell whether a record is on its way, and if it is to be destroyed, whether that is why."""
+        flight = self.flights.get(id(record))
+        if flight is None:
+            return False
+        return action != "destroy" or flight.action == "destroy" or not flight.is_ready
+
+    def leave_to_flush(self, record: Any) -> None:
+        """Say that only a flush knows what becomes of a prepared record."""
+        flight = self.flights.get(id(record))
+        if flight is not None:
+            flight.is_left_to_flush = True
+
+    def board(self, session: Session) -> bool:
+        """Note which prepared records the flush that begins is going to write, and tell whether any.
+
+        A callback may have taken one out of the session again: it is forgotten.
+        """
+        deleted = session.deleted
+        self._boarded = []
+        for flight in [flight for flight in self.flights.values() if flight.is_ready]:
+            if is_going(session, flight, is_deleted=flight.record in deleted):
+                self._boarded.append(flight)
+            elif flight.action != "destroy" or flight.is_left_to_flush:
+                self.discard(flight.record)
+            # Else its `destroy` has not come to the deletion yet: this is a flush that it needs before.
+        return bool(self._boarded)
 
     def is_leaving(self, record: Any) -> bool:
         """Tell whether a record is about to be deleted already; if it is about to be saved, forget that."""
@@ -148,24 +169,21 @@ class Unit:
         self.discard(record)
         return False
 
-    def _begin(self, record: Any, action: Action, *, is_for_good: bool) -> Flight:
-        flight = self.flights[id(record)] = Flight(record, action, is_for_good=is_for_good)
-        state_of(record).is_in_flight = True
-        return flight
-
     def _prepare_one(self, session: Session, flight: Flight) -> None:
         if flight.action == "destroy":
-            _enter(flight, "destroy")
+            enter(flight, "destroy")
         else:
-            self._prepare_save(session, flight, skips_validation=state_of(flight.record).skips_validation)
+            self._prepare_save(session, flight)
 
-    def _prepare_save(self, session: Session, flight: Flight, *, skips_validation: bool) -> None:
+    def _prepare_save(self, session: Session, flight: Flight) -> None:
         record = flight.record
         on = cast("Literal['create', 'update']", flight.action)
-        if not skips_validation and not _validated(session, flight, on):
+        if on == "update":
+            keep(record)
+        if flight.validates and not _validated(session, flight, on):
             raise RecordInvalid(type(record).__name__, errors_of(record), record=record)
-        _enter(flight, "save")
-        _enter(flight, on)
+        enter(flight, "save")
+        enter(flight, on)
         touch(record, on)
         if on == "create":
             state_of(record).generated_key = missing_key(record)
@@ -178,94 +196,57 @@ class Unit:
     def discard(self, record: Any) -> None:
         """Forget a record that is not going to be written."""
         flight = self.flights.pop(id(record), None)
-        if flight is None:
-            return
-        state = state_of(record)
-        state.is_in_flight = state.skips_validation = False
-        _close([flight])
+        if flight is not None:
+            close([flight])
 
     def note_written(self, session: Session) -> None:
         """Remember what was written, while SQLAlchemy still knows what the values were."""
-        for flight in self.flights.values():
-            if flight.is_ready:
-                if flight.action != "destroy":
-                    state_of(flight.record).saved_changes = changes_of(flight.record)
-                self.effects.wrote(session, flight.record, flight.action)
+        # A new record that is nobody's is left out by the flush, where the cascade is "delete-orphan".
+        left_out = [each for each in self._boarded if each.action == "create" and each.record not in session]
+        for flight in left_out:
+            self._boarded.remove(flight)
+            self.discard(flight.record)
+        for flight in self._boarded:
+            if flight.action != "destroy":
+                state_of(flight.record).saved_changes = changes_of(flight.record)
+            self.effects.wrote(session, flight.record, flight.action)
 
     def abandon(self) -> None:
         """Forget the records whose flush has failed."""
+        self._forget([flight for flight in self.flights.values() if flight.is_ready])
+
+    def abandon_boarded(self) -> None:
+        """Forget the records of a flush that has never come: another listener has refused it."""
+        self._forget(self._boarded)
+
+    def _forget(self, flights: Sequence[Flight]) -> None:
+        self._boarded = []
         with ExitStack() as stack:
-            for flight in self.flights.values():
-                if flight.is_ready:
-                    stack.callback(self.discard, flight.record)
+            for flight in flights:
+                stack.callback(self.discard, flight.record)
 
     def finish(self, session: Session) -> None:
         """Run what comes after the rows are written, in the order in which they were prepared."""
-        ready = [flight for flight in self.flights.values() if flight.is_ready]
+        ready, self._boarded = self._boarded, []
         for flight in ready:
-            del self.flights[id(flight.record)]
+            self.flights.pop(id(flight.record), None)
             state = state_of(flight.record)
-            state.is_in_flight = state.skips_validation = False
             state.is_destroyed = flight.action == "destroy"
             state.was_new = flight.action == "create"
         try:
             update_owners(session, ready)
             with calling_as(session):
                 for flight in ready:
-                    _leave(flight, flight.action)
+                    leave(flight, flight.action)
                     if flight.action != "destroy":
-                        _leave(flight, "save")
+                        leave(flight, "save")
         except BaseException:
-            _close(ready)
+            close(ready)
             raise
 
 
 def _validated(session: Session, flight: Flight, on: Literal["create", "update"]) -> bool:
-    _enter(flight, "validation")
+    enter(flight, "validation")
     is_valid = validate(flight.record, session, on=on)
-    _leave(flight, "validation")
+    leave(flight, "validation")
     return is_valid
-
-
-def _withheld(session: Session, record: Any) -> Callable[[], None] | None:
-    """Hide a record's changes from the flush that begins, and return what shows them again.
-
-    SQLAlchemy has no public way to leave one record out.
-    """
-    private: Any = session
-    state = instance_state(record)
-    modified: set[Any] = private.identity_map._modified
-    if state in private._new:
-        del private._new[state]
-        return lambda: private._new.setdefault(state, record)
-    if state in modified:
-        modified.remove(state)
-        return lambda: modified.add(state)
-    return None
-
-
-def _enter(flight: Flight, moment: Moment) -> None:
-    for step in steps(type(flight.record), moment):
-        if step.kind == "after" or not step.applies_to(flight.record, flight.action):
-            continue
-        if step.kind == "around":
-            flight.arounds.setdefault(moment, []).append(step.begin(flight.record))
-        else:
-            step.run(flight.record)
-
-
-def _leave(flight: Flight, moment: Moment) -> None:
-    arounds = flight.arounds.get(moment, [])
-    while arounds:
-        arounds.pop().finish()
-    for step in steps(type(flight.record), moment):
-        if step.kind == "after" and step.applies_to(flight.record, flight.action):
-            step.run(flight.record)
-
-
-def _close(flights: Sequence[Flight]) -> None:
-    """End the around callbacks that have begun, innermost first, also when one of them raises."""
-    with ExitStack() as stack:
-        for flight in flights:
-            for around in [around for arounds in flight.arounds.values() for around in arounds]:
-                stack.callback(around.close)
