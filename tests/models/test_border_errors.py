@@ -7,6 +7,7 @@ from unittest import mock
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import registry
 
 from lineside.exceptions import ConfigurationError
@@ -158,3 +159,36 @@ def test_a_body_that_permits_nothing() -> None:
             client.post("/closed", json={"title": "x"})
         assert client.get("/closed").assert_status(200).json()["title"] == "x"
         assert client.get("/openapi.json").status_code == 200
+
+
+@pytest.mark.parametrize("way", ["await", "sync", "psycopg"])
+async def test_a_table_that_nobody_has_created(database_url: str, way: str) -> None:
+    """The driver's error stays, and has a note with the next action."""
+    if way == "psycopg" and not database_url.startswith("sqlite"):
+        database_url = f"postgresql+psycopg://{database_url.partition('://')[2]}"
+    database = Database(database_url)
+
+    async def ask() -> None:
+        if way == "sync":
+            with database.sync_session():
+                Closed.sync.all()
+        else:
+            async with database.session():
+                await Closed.query().all()
+
+    with pytest.raises(DBAPIError) as caught:
+        await ask()
+    (note,) = caught.value.__notes__
+    assert "run `lineside db migrate`" in note
+    assert "create_tables=True" in note
+    await database.dispose()
+
+
+@pytest.mark.parametrize("sql", ["SELECT nothing", "SELECT 'no such table: x' FROM"])
+async def test_another_mistake_has_no_such_note(database_url: str, sql: Any) -> None:
+    """Only the missing table has it."""
+    database = Database(database_url)
+    with pytest.raises(DBAPIError) as caught:
+        await database.raw(sql)
+    assert not hasattr(caught.value, "__notes__")
+    await database.dispose()

@@ -13,6 +13,7 @@ from lineside.models._connection import _sqlite
 from lineside.models._connection._deadlines import AsyncPool, Deadlines, Pool, name_errors
 from lineside.models._connection._drivers import async_url, sync_url
 from lineside.models._connection._error_details import hide_details
+from lineside.models._connection._missing_tables import explain_missing_tables
 from lineside.models._connection._parameters import refuse_too_many
 
 
@@ -169,6 +170,7 @@ def _prepare(engine: Engine, deadlines: Deadlines, *, echo: bool) -> None:
     if not echo:
         hide_details(engine)
     name_errors(engine, deadlines)
+    explain_missing_tables(engine)
     refuse_too_many(engine)
     if engine.dialect.name == "sqlite":
         _sqlite.configure(engine, statement_seconds=deadlines.statement_seconds)
