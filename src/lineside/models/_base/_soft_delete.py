@@ -17,6 +17,7 @@ from lineside.models._base._sync_record import SyncModel, SyncRecord
 from lineside.models._connection._ambient import AnySession
 from lineside.models._lifecycle import _persistence
 from lineside.models._lifecycle._flight import Flight
+from lineside.models._lifecycle._orphans import orphans
 from lineside.models._lifecycle._state import instance_state, state_of
 from lineside.models._lifecycle._timestamps import now
 from lineside.models._lifecycle._unit import Unit
@@ -141,13 +142,17 @@ def really_destroy(session: Session, record: SoftDelete) -> None:
 
 
 def _keep_rows(session: Session, _context: object, _objects: object) -> None:
-    for record in [record for record in session.deleted if isinstance(record, SoftDelete)]:
+    left = {id(orphan.record): orphan for orphan in orphans(session)}
+    leaving = [*session.deleted, *(orphan.record for orphan in left.values())]
+    for record in [record for record in leaving if isinstance(record, SoftDelete)]:
         flight = Unit.of(session).flights[id(record)]
         if record.is_deleted:
             flight.owners = None  # they have counted it when it was hidden
         if flight.is_for_good:
             continue
         session.add(record)  # it is to be deleted no longer
+        if id(record) in left:
+            left[id(record)].keep(session)
         if record.deleted_at is None:
             record.deleted_at = moment = now()
             if "updated_at" in instance_state(record).mapper.columns:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from lineside.models._base._locking import stale_error
 from lineside.models._lifecycle._callbacks import Action
+from lineside.models._lifecycle._orphans import orphans
 from lineside.models._lifecycle._refusals import refusal
 from lineside.models._lifecycle._state import instance_state, is_orphan
 from lineside.models._lifecycle._unit import Unit
@@ -75,6 +76,7 @@ def _unprepared(session: Session, unit: Unit | None) -> list[tuple[Any, Action]]
             if session.is_modified(record, include_collections=False)
         ),
         *((record, "destroy") for record in session.deleted if isinstance(record, kinds)),
+        *((orphan.record, "destroy") for orphan in orphans(session) if isinstance(orphan.record, kinds)),
     ]
     return [each for each in found if unit is None or not unit.has(*each)]
 
