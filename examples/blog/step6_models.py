@@ -63,7 +63,8 @@ class Post(Table, table=True):
     comments: list["Comment"] = Relationship(back_populates="post")
 
     @scope
-    def newest(query: Records["Post"]) -> Records["Post"]:  # noqa: N805 - a scope takes the query
+    @staticmethod
+    def newest(query: Records["Post"]) -> Records["Post"]:
         return query.order("-id")
 
     @after_update_commit(if_="published")

@@ -147,3 +147,26 @@ async def mistakes() -> None:
     Post.published(5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     Post.query().merge(Author.query())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await Post.query().first("1")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+async def on_the_class() -> None:
+    """The class begins queries itself, and runs them."""
+    assert_type(Post.not_(views=1), Query[Post])
+    assert_type(Post.limit(1), Query[Post])
+    assert_type(Post.select("title"), Query[Post])
+    assert_type(await Post.where(views=1), list[Post])
+    assert_type(await Post.pluck(col(Post.title)), list[str])
+    assert_type(await Post.pluck("title"), list[Any])
+    assert_type(await Post.keyset(), KeysetPage[Post])
+    assert_type(await Post.where(views=1).destroy_all(), list[Post])
+    assert_type(Post.sync.query().destroy_all(), list[Post])
+
+
+async def shown() -> Page[Post.Out]:
+    """A page of records is a page of what is shown of them: FastAPI makes the one of the other."""
+    return await Post.query().page()
+
+
+async def shown_by_cursor() -> KeysetPage[Post.Out]:
+    """So is a page by cursor."""
+    return await Post.keyset()
