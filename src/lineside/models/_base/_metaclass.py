@@ -60,14 +60,14 @@ class RecordMeta(SQLModelMetaclass):
 
         def __getattr__(cls, name: str) -> Any:
             """Say where a word is to be found that a class has not."""
+            if name.startswith("_"):  # SQLAlchemy asks for some of its own at every query
+                return super().__getattr__(name)
             member = getattr_static(cls, name, None)
             if hasattr(member, "__get__"):
                 return member.__get__(None, cls)  # it has raised, and pydantic's own error would say less
             try:
                 return super().__getattr__(name)
             except AttributeError:
-                if name.startswith("_"):
-                    raise
                 raise AttributeError(_unknown(cls, name), name=name, obj=cls) from None
 
 
