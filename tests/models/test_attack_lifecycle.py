@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, ClassVar
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, PendingRollbackError
 from sqlalchemy.orm import registry
 from sqlmodel import Field
@@ -267,6 +268,52 @@ class TestPhantoms:
             await Note.create(name="next")
         assert await rows(database, "note", "name") == [("next",)]
         assert Note.told == [("next", 0)]
+
+    async def test_a_record_that_another_ones_callback_deletes_is_told_as_deleted(
+        self, database: Database
+    ) -> None:
+        """Though the flush had prepared it to be updated."""
+        async with database.session() as session:
+            first, second = await Note.create(name="1"), await Note.create(name="2")
+            await session.commit()
+
+            async def delete(note: Note) -> None:
+                if note is second:
+                    await session.delete(first)
+
+            Note.told.clear()
+            Note.before = delete
+            first.size = second.size = 1
+            await session.flush()
+            assert first.is_destroyed
+            assert not second.is_destroyed
+        assert await rows(database, "note", "name") == [("2",)]
+
+    async def test_what_another_listener_refuses_is_prepared_again(self, database: Database) -> None:
+        """What changed meanwhile is validated, too."""
+
+        def refuse(*_given: object) -> None:
+            raise Broken
+
+        async with database.session() as session:
+            note = Note(name="a")
+            session.add(note)
+            event.listen(session.sync_session, "before_flush", refuse)
+            with pytest.raises(Broken):
+                await session.flush()
+            event.remove(session.sync_session, "before_flush", refuse)
+            note.name = ""
+            with pytest.raises(RecordInvalid):
+                await session.flush()
+            await session.rollback()
+
+    async def test_a_session_whose_block_has_ended_says_what_to_open(self, database: Database) -> None:
+        """SQLAlchemy says that it is closed."""
+        async with database.session() as session:
+            pass
+        with pytest.raises(InvalidRequestError) as caught:
+            await Note.create(name="a", session=session)
+        assert "open another session" in caught.value.__notes__[0]
 
 
 class TestAsyncOnSync:
