@@ -69,7 +69,7 @@ class Post(Table, table=True):
 
     @after_update_commit(if_="published")
     def announce(self) -> None:
-        if self.saved_change_to("published"):
+        if self.saved_change_to_attribute("published"):
             logger.info("post %d is published: %s", self.id, self.title)
 
 

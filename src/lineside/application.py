@@ -144,12 +144,12 @@ class Lineside:
         if not url:
             return None
         # Here and not above: an app without a database never loads SQLAlchemy.
-        from lineside.models import Database, default_mode
+        from lineside.models import Database, default_n_plus_one_mode
         from lineside.models.fastapi import install_database
 
         # The environment of a mapping is a guess, and no reason to answer 500.
         environment = None if isinstance(self._settings, Mapping) else self.environment
-        return install_database(self.app, Database(url, n_plus_one=default_mode(environment)))
+        return install_database(self.app, Database(url, n_plus_one=default_n_plus_one_mode(environment)))
 
     @asynccontextmanager
     async def _lifespan(self, inner: AbstractAsyncContextManager[Any]) -> AsyncGenerator[Any]:

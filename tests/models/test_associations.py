@@ -341,7 +341,7 @@ class TestAddAndRemove:
             assert comment in first.comments
             await first.association("tags").add(tag := Tag(name="x"))
             assert tag in first.tags
-            assert not first.has_changes
+            assert not first.has_changes_to_save
 
     async def test_what_is_loaded_follows_a_savepoint_back(
         self, database: Database, posts: list[Post]

@@ -254,7 +254,7 @@ class TestInMemory:
             comment = Comment(post_id=post.id)
             await comment.save()
             assert owner.comments_count == 1
-            assert not owner.has_changes
+            assert not owner.has_changes_to_save
             await comment.destroy()
             assert owner.comments_count == 0
 

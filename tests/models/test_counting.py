@@ -45,7 +45,7 @@ async def test_they_change_the_row_and_the_record(database: Database) -> None:
         await post.increment("score", 0.5)
         await post.toggle("pinned")
         assert (post.views, post.score, post.pinned) == (4, 0.5, True)
-        assert not post.has_changes
+        assert not post.has_changes_to_save
     assert await row_of(database) == (4, 0.5, True)
     async with database.session() as session:
         session.add(post)

@@ -59,7 +59,7 @@ def test_of_a_new_record() -> None:
     """Everything that is set has changed from None; what is None has not."""
     post = Post(title="new")
     assert post.changes == {"title": (None, "new")}
-    assert post.has_changes
+    assert post.has_changes_to_save
     assert post.attribute_changed("title")
     assert not post.attribute_changed("body")
     assert post.attribute_was("title") is None
@@ -71,7 +71,7 @@ async def test_of_a_loaded_record(database: Database) -> None:
     key = await stored(database)
     async with database.session():
         post = await Post.find(key)
-        assert not post.has_changes
+        assert not post.has_changes_to_save
         assert post.changes == post.saved_changes == {}
         post.title, post.body = "new", None
         assert post.changes == {"title": ("old", "new"), "body": ("text", None)}
@@ -82,7 +82,7 @@ async def test_of_a_loaded_record(database: Database) -> None:
         post.title = "old"
         assert post.changes == {"body": ("text", None)}
         post.body = "text"
-        assert not post.has_changes
+        assert not post.has_changes_to_save
 
 
 async def test_assigning_the_same_value_is_no_change(database: Database) -> None:
@@ -92,7 +92,7 @@ async def test_assigning_the_same_value_is_no_change(database: Database) -> None
         post = await Post.find(key)
         before = post.updated_at
         post.title = "old"
-        assert not post.has_changes
+        assert not post.has_changes_to_save
         await post.save()
         assert post.updated_at == before
         assert post.saved_changes == {}
@@ -102,11 +102,11 @@ async def test_a_save_moves_them(database: Database) -> None:
     """What was `changes` is `saved_changes`, timestamps included; the next save replaces them."""
     async with database.session():
         post = await Post(title="old").save()
-        assert not post.has_changes
+        assert not post.has_changes_to_save
         assert post.saved_changes["title"] == (None, "old")
         assert set(post.saved_changes) == {"id", "title", "created_at", "updated_at"}
-        assert post.saved_change_to("title")
-        assert not post.saved_change_to("body")
+        assert post.saved_change_to_attribute("title")
+        assert not post.saved_change_to_attribute("body")
         await post.update(body="text")
         assert set(post.saved_changes) == {"body", "updated_at"}
         await post.save()
@@ -184,4 +184,4 @@ def test_of_an_unknown_attribute() -> None:
     with pytest.raises(UnknownAttributeError):
         post.attribute_was("titel")
     with pytest.raises(UnknownAttributeError):
-        post.saved_change_to("titel")
+        post.saved_change_to_attribute("titel")

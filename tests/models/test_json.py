@@ -138,9 +138,9 @@ async def test_a_change_that_is_taken_back_is_none(database: Database) -> None:
         post = await load(session)
         updated_at = post.updated_at
         post.meta["a"].append(2)
-        assert post.has_changes
+        assert post.has_changes_to_save
         post.meta["a"].pop()
-        assert not post.has_changes
+        assert not post.has_changes_to_save
         await post.save()
         assert post.updated_at == updated_at
 
@@ -205,7 +205,7 @@ async def test_a_part_that_was_replaced_changes_nothing(database: Database) -> N
         post.meta = {}
         await post.save()
         part["b"] = 2
-        assert not post.has_changes
+        assert not post.has_changes_to_save
     assert (await row_of(database))["meta"] == {}
 
 

@@ -21,7 +21,7 @@ from lineside.models._association._n_plus_one import (
     NPlusOneWarning,
     _Watch,
     allow_n_plus_one,
-    default_mode,
+    default_n_plus_one_mode,
     watch_for_n_plus_one,
 )
 from lineside.models._base._model import Model
@@ -299,7 +299,7 @@ class TestModes:
         monkeypatch.delenv("LINESIDE_ENV", raising=False)
         if environment is not None:
             monkeypatch.setenv("LINESIDE_ENV", environment)
-        assert default_mode() == mode
+        assert default_n_plus_one_mode() == mode
 
     async def test_the_threshold(self, database: Database, keys: list[int]) -> None:
         watch_for_n_plus_one(database.engine, "raise", threshold=5)

@@ -83,7 +83,7 @@ class TestSave:
             assert await post.save() is post
             assert post.id is not None
             assert post.is_persisted
-            assert post.was_new_record
+            assert post.previously_new_record
         assert await rows(database, "post", "title", "views") == [("Hello", 0)]
 
     async def test_a_changed_record_is_updated(self, database: Database) -> None:
@@ -93,7 +93,7 @@ class TestSave:
         async with database.session():
             post.title = "Bye"
             await post.save()
-        assert not post.was_new_record
+        assert not post.previously_new_record
         assert await rows(database, "post", "id", "title") == [(key, "Bye")]
 
     async def test_what_else_waits_in_the_session_is_written_too(self, database: Database) -> None:
@@ -249,7 +249,7 @@ class TestReload:
             post.views = 99
             assert await post.reload() is post
             assert (post.title, post.views) == ("changed elsewhere", 0)
-            assert not post.has_changes
+            assert not post.has_changes_to_save
 
     async def test_with_a_lock(self, database: Database) -> None:
         """`FOR UPDATE`, where the database has it."""
@@ -307,7 +307,7 @@ class TestUpdateColumns:
         async with database.session():
             await post.update_columns(title="", views=7)
             assert (post.title, post.views) == ("", 7)
-            assert not post.has_changes
+            assert not post.has_changes_to_save
         assert Post.happened == []
         assert await rows(database, "post", "title", "views") == [("", 7)]
         async with database.session():

@@ -94,7 +94,7 @@ async def test_touch_sets_them_without_validations_or_callbacks(database: Databa
         post = await Post.create(title="a", created_at=LONG_AGO, updated_at=LONG_AGO)
         post.title = "not saved"
         await post.touch("seen_at")
-        assert post.has_changes
+        assert post.has_changes_to_save
         post.title = "a"
     row = await stored(database)
     assert row.updated_at == row.seen_at == post.updated_at

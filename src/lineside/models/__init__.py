@@ -41,7 +41,7 @@ from lineside.models._association._n_plus_one import (
     NPlusOneWarning,
     allow_n_plus_one,
     collect_n_plus_one,
-    default_mode,
+    default_n_plus_one_mode,
     watch_for_n_plus_one,
 )
 from lineside.models._attribute._enums import EnumField
@@ -194,7 +194,7 @@ __all__ = [
     "belongs_to",
     "collect_n_plus_one",
     "current_session",
-    "default_mode",
+    "default_n_plus_one_mode",
     "default_scope",
     "has_many",
     "has_one",

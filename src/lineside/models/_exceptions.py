@@ -211,6 +211,6 @@ class ConnectionNotEstablished(LinesideError):  # noqa: N818 - ActiveRecord's na
 
 
 class SerializationFailure(LinesideError):  # noqa: N818 - ActiveRecord's name
-    """Transactions got in each other's way, and the retries are used up; try again later."""
+    """Transactions got in each other's way; run the work again, for instance with `run_transaction`."""
 
     status_hint: ClassVar[int] = 503

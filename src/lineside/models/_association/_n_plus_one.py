@@ -74,7 +74,7 @@ def allow_n_plus_one() -> Generator[None]:
         _is_allowed.reset(token)
 
 
-def default_mode(environment: str | None = None) -> NPlusOneMode:
+def default_n_plus_one_mode(environment: str | None = None) -> NPlusOneMode:
     """Return what an environment asks for: development warns, test raises, all others do nothing.
 
     Args:
@@ -90,7 +90,7 @@ def checked_mode(mode: NPlusOneMode | None) -> NPlusOneMode:
     Raises:
         ConfigurationError: The mode is unknown.
     """
-    chosen = default_mode() if mode is None else mode
+    chosen = default_n_plus_one_mode() if mode is None else mode
     if chosen not in get_args(NPlusOneMode):
         raise ConfigurationError(
             f"unknown n_plus_one={chosen!r}; it is one of {', '.join(get_args(NPlusOneMode))}"
@@ -108,7 +108,7 @@ def watch_for_n_plus_one(
     Args:
         engine: The engine. Off means that nothing listens to it, and nothing is slower.
         mode: ``"warn"`` warns and logs once for each place; ``"raise"`` raises `NPlusOneQueriesError`
-            instead of running the query; default: `default_mode`.
+            instead of running the query; default: `default_n_plus_one_mode`.
         threshold: How often a SELECT may run from one place in one transaction before it counts, each
             time with other values: the third time by default.
 

@@ -249,7 +249,7 @@ class Record(
         return state_of(self).is_destroyed
 
     @property
-    def was_new_record(self) -> bool:
+    def previously_new_record(self) -> bool:
         """Whether the last save created it (as Rails' ``previously_new_record?``)."""
         return state_of(self).was_new
 
@@ -264,7 +264,7 @@ class Record(
         return dict(state_of(self).saved_changes)
 
     @property
-    def has_changes(self) -> bool:
+    def has_changes_to_save(self) -> bool:
         """Whether anything is not saved yet (as Rails' ``has_changes_to_save?``)."""
         return bool(changes_of(self))
 
@@ -286,7 +286,7 @@ class Record(
         check_names(type(self), {name: None})
         return changes_of(self).get(name, (getattr(self, name),))[0]
 
-    def saved_change_to(self, name: str) -> bool:
+    def saved_change_to_attribute(self, name: str) -> bool:
         """Tell whether the last save changed an attribute (as Rails' ``saved_change_to_attribute?``).
 
         Raises:
