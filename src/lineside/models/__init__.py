@@ -55,6 +55,7 @@ from lineside.models._connection._ambient import AnySession, current_session, us
 from lineside.models._connection._database import DEFAULT_URL, Database
 from lineside.models._connection._deferred import after_all_transactions_commit
 from lineside.models._connection._drivers import IsolationLevel
+from lineside.models._connection._parameters import TooManyValuesError
 from lineside.models._connection._raw import AnyRow, PreparedStatementInvalid
 from lineside.models._connection._roles import Role
 from lineside.models._connection._sqlite import SQLiteBegin
@@ -164,6 +165,7 @@ __all__ = [
     "SyncGroupedQuery",
     "SyncQuery",
     "Timestamps",
+    "TooManyValuesError",
     "Transaction",
     "ULIDModel",
     "UUIDModel",

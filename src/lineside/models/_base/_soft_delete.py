@@ -127,7 +127,7 @@ class SoftDelete(Record):
 
 def restore(session: Session, record: SoftDelete) -> None:
     """See `SoftDelete.restore`."""
-    if not record.is_deleted:
+    if record.deleted_at is None:
         return
     state_of(record).is_destroyed = False
     record.deleted_at = None
@@ -146,7 +146,7 @@ def _keep_rows(session: Session, _context: object, _objects: object) -> None:
     leaving = [*session.deleted, *(orphan.record for orphan in left.values())]
     for record in [record for record in leaving if isinstance(record, SoftDelete)]:
         flight = Unit.of(session).flights[id(record)]
-        if record.is_deleted:
+        if record.deleted_at is not None:
             flight.owners = None  # they have counted it when it was hidden
         if flight.is_for_good:
             continue
