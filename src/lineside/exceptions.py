@@ -61,6 +61,14 @@ __all__ = [
 class SupportsErrorDetails(Protocol):
     """What `RecordInvalid` needs to know of a record's errors."""
 
+    def __getitem__(self, field: str, /) -> list[str]:
+        """Return the messages of a field."""
+        ...
+
+    def __contains__(self, field: object, /) -> bool:
+        """Tell whether a field has errors."""
+        ...
+
     def full_messages(self) -> list[str]:
         """Return a sentence for each error, with the name of its field."""
         ...
