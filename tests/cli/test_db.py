@@ -105,7 +105,7 @@ def test_from_nothing_to_rows(db: Run, tmp_path: Path) -> None:
     assert "exists already" in db("create").stdout
     written = db("revision", "--autogenerate", "-m", "create posts").stdout
     assert written.startswith("  add table post\nwrote migrations/versions/")
-    (file,) = (tmp_path / "migrations" / "versions").iterdir()
+    (file,) = (tmp_path / "migrations" / "versions").glob("*.py")
     revision = file.name.partition("_")[0]
     assert [path.name for path in (tmp_path / "migrations").iterdir()] == ["versions"]  # and nothing else
     assert db("migrate").stdout == f"up    {revision}  create posts\n"

@@ -2,6 +2,7 @@
 
 from typing import Any, assert_type
 
+from sqlalchemy.orm import registry
 from sqlmodel import Field, Relationship
 
 from lineside.models._association._associations import Association, SyncAssociation
@@ -9,16 +10,21 @@ from lineside.models._association._declared import belongs_to, has_many
 from lineside.models._base._model import Model
 
 
+class Base(Model, registry=registry()):
+    """Tables of this file."""
+
+
 @has_many("comments", dependent="destroy")
-class Post(Model, table=True):
+class Post(Base, table=True):
     """Has comments."""
 
     title: str
+    comments_count: int = 0
     comments: list["Comment"] = Relationship(back_populates="post")
 
 
 @belongs_to("post", counter_cache="comments_count", touch=True)
-class Comment(Model, table=True):
+class Comment(Base, table=True):
     """Belongs to a post."""
 
     body: str
