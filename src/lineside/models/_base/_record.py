@@ -1,7 +1,7 @@
 """`Record`: what every model can do, without a column of its own."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel
 
@@ -26,6 +26,9 @@ from lineside.models._relation._scopes import scope
 from lineside.models._schema._record_schemas import Schemas
 from lineside.models._validation._errors import Errors, errors_of
 
+if TYPE_CHECKING:
+    from sqlmodel._compat import SQLModelConfig
+
 
 class Record(
     Schemas,
@@ -47,7 +50,7 @@ class Record(
     """
 
     # A scope is no field, though it stands in the class without an annotation.
-    model_config = {"ignored_types": (scope,)}
+    model_config: ClassVar["SQLModelConfig"] = {"ignored_types": (scope,)}
 
     __lineside_sync__: ClassVar[tuple[type, type]] = (SyncModel, SyncRecord)
 

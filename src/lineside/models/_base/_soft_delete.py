@@ -75,7 +75,7 @@ class SoftDelete(Record):
               sqlite_where=text("deleted_at IS NULL"), postgresql_where=text("deleted_at IS NULL"))
     """
 
-    __lineside_sync__ = (SyncSoftModel, SyncSoftRecord)
+    __lineside_sync__: ClassVar[tuple[type, type]] = (SyncSoftModel, SyncSoftRecord)
     __lineside_hides_rows__: ClassVar[bool] = True
 
     deleted_at: datetime | None = Field(default=None, index=True)

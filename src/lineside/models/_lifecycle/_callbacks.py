@@ -95,45 +95,45 @@ class Decorator:
         return marked if method is None else marked(method)
 
 
-before_validation = Decorator("before", "validation")
+before_validation: Decorator = Decorator("before", "validation")
 """Before the validations of a save."""
-after_validation = Decorator("after", "validation")
+after_validation: Decorator = Decorator("after", "validation")
 """After the validations of a save."""
-before_save = Decorator("before", "save")
+before_save: Decorator = Decorator("before", "save")
 """Before a row is created or updated."""
-around_save = Decorator("around", "save")
+around_save: Decorator = Decorator("around", "save")
 """Around the creation or the update of a row."""
-after_save = Decorator("after", "save")
+after_save: Decorator = Decorator("after", "save")
 """After a row was created or updated, inside the transaction."""
-before_create = Decorator("before", "create")
+before_create: Decorator = Decorator("before", "create")
 """Before a row is created."""
-around_create = Decorator("around", "create")
+around_create: Decorator = Decorator("around", "create")
 """Around the creation of a row."""
-after_create = Decorator("after", "create")
+after_create: Decorator = Decorator("after", "create")
 """After a row was created, inside the transaction."""
-before_update = Decorator("before", "update")
+before_update: Decorator = Decorator("before", "update")
 """Before a row is updated."""
-around_update = Decorator("around", "update")
+around_update: Decorator = Decorator("around", "update")
 """Around the update of a row."""
-after_update = Decorator("after", "update")
+after_update: Decorator = Decorator("after", "update")
 """After a row was updated, inside the transaction."""
-before_destroy = Decorator("before", "destroy")
+before_destroy: Decorator = Decorator("before", "destroy")
 """Before a row is deleted."""
-around_destroy = Decorator("around", "destroy")
+around_destroy: Decorator = Decorator("around", "destroy")
 """Around the deletion of a row."""
-after_destroy = Decorator("after", "destroy")
+after_destroy: Decorator = Decorator("after", "destroy")
 """After a row was deleted, inside the transaction."""
-after_commit = Decorator("after", "commit")
+after_commit: Decorator = Decorator("after", "commit")
 """After the transaction that wrote the row is committed; once for each record."""
-after_create_commit = Decorator("after", "commit", frozenset({"create"}))
+after_create_commit: Decorator = Decorator("after", "commit", frozenset({"create"}))
 """After the transaction that created the row is committed."""
-after_update_commit = Decorator("after", "commit", frozenset({"update"}))
+after_update_commit: Decorator = Decorator("after", "commit", frozenset({"update"}))
 """After the transaction that updated the row is committed."""
-after_save_commit = Decorator("after", "commit", frozenset({"create", "update"}))
+after_save_commit: Decorator = Decorator("after", "commit", frozenset({"create", "update"}))
 """After the transaction that created or updated the row is committed."""
-after_destroy_commit = Decorator("after", "commit", frozenset({"destroy"}))
+after_destroy_commit: Decorator = Decorator("after", "commit", frozenset({"destroy"}))
 """After the transaction that deleted the row is committed."""
-after_rollback = Decorator("after", "rollback")
+after_rollback: Decorator = Decorator("after", "rollback")
 """After the transaction or savepoint that wrote the row was rolled back."""
 
 #: The names of methods that are callbacks without a decorator, with what they would be decorated with.

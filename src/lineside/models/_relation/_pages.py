@@ -1,6 +1,6 @@
 """Pages of a list, by number or by cursor, as FastAPI reads and writes them."""
 
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
@@ -32,7 +32,7 @@ class KeysetParams(BaseModel):
 
 class _Items(BaseModel, Generic[ItemT]):
     # Records are no pydantic fields of a schema until a response model says which: they pass as they are.
-    model_config = ConfigDict(arbitrary_types_allowed=True, from_attributes=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True, from_attributes=True)
 
     items: list[ItemT]
 

@@ -58,9 +58,9 @@ class Range:
     __slots__ = ("end", "exclude_end", "start")
 
     def __init__(self, start: Any = None, end: Any = None, *, exclude_end: bool = False) -> None:
-        self.start = start
-        self.end = end
-        self.exclude_end = exclude_end
+        self.start: Any = start
+        self.end: Any = end
+        self.exclude_end: bool = exclude_end
 
     def __repr__(self) -> str:
         return f"Range({self.start!r}, {self.end!r}, exclude_end={self.exclude_end})"
