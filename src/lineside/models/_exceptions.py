@@ -48,7 +48,7 @@ class UnknownAttributeError(LinesideError, AttributeError):
         self.model = model
         self.known: tuple[str, ...] = tuple(sorted(known))
         super().__init__(f"{model} has no attribute {name!r}; it has {', '.join(self.known)}")
-        self.name: str = name  # after AttributeError's own __init__, which would set it to None
+        self.name: str | None = name  # after AttributeError's own __init__, which would set it to None
 
 
 class ForbiddenAttributesError(LinesideError):

@@ -49,8 +49,9 @@ class Record(
     is, and ``session.add(record)`` runs the same validations and callbacks as `save`.
     """
 
-    # A scope is no field, though it stands in the class without an annotation.
-    model_config: ClassVar["SQLModelConfig"] = {"ignored_types": (scope,)}
+    # A scope is no field, though it stands in the class without an annotation. SQLModel's metaclass declares
+    # the name as its own, which pyright takes for another variable.
+    model_config: ClassVar["SQLModelConfig"] = {"ignored_types": (scope,)}  # pyright: ignore[reportIncompatibleVariableOverride]
 
     __lineside_sync__: ClassVar[tuple[type, type]] = (SyncModel, SyncRecord)
 
