@@ -7,7 +7,7 @@ import pytest
 from lineside._secrets import NAMES_OF_SECRETS
 from lineside.config._redaction import is_secret_name
 from lineside.instrumentation._redaction import Redactor
-from lineside.models._schema._secret_fields import looks_secret
+from lineside.models._secret_fields import looks_secret
 
 NAMES = [
     "secret",

@@ -1,5 +1,7 @@
 """Effects: what waits for a COMMIT or a ROLLBACK, by transaction and savepoint."""
 
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -59,6 +61,12 @@ class Post(Base, table=True):
     @after_rollback(on="destroy")
     def tell_back(self) -> None:
         happened.append(f"{self.title} is back")
+
+
+class Plain(Base, table=True):
+    """Has no callbacks."""
+
+    title: str
 
 
 class Doing(Base, table=True):
@@ -555,3 +563,13 @@ class TestFunctions:
 
 async def _settled(result: Any) -> Any:
     return await result if hasattr(result, "__await__") else result
+
+
+async def test_a_long_transaction_does_not_hold_what_it_has_written(database: Database) -> None:
+    """Only records whose callbacks wait for its end are kept: an import of a million others is cheap."""
+    async with database.session():
+        plain = [weakref.ref(await Plain.create(title=f"{number}")) for number in range(20)]
+        waiting = [weakref.ref(await Post.create(title=f"{number}")) for number in range(20)]
+        gc.collect()
+        assert [ref for ref in plain if ref() is not None] == []
+        assert [ref for ref in waiting if ref() is None] == []

@@ -52,7 +52,7 @@ from lineside.exceptions import ConfigurationError, RecordNotFound
 from lineside.models import Query as Rows
 from lineside.models import Record
 from lineside.models._schema._schemas import key_annotation, output_schema, patch_schema
-from lineside.models._schema._secret_fields import looks_secret
+from lineside.models._secret_fields import looks_secret
 from lineside.models._validation._normalizes import apply_normalizers
 from lineside.models.fastapi import SessionDep
 

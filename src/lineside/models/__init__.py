@@ -53,7 +53,6 @@ from lineside.models._base._record import Record
 from lineside.models._base._soft_delete import SoftDelete
 from lineside.models._connection._ambient import AnySession, current_session, use_session
 from lineside.models._connection._database import DEFAULT_URL, Database
-from lineside.models._connection._deferred import after_all_transactions_commit
 from lineside.models._connection._drivers import IsolationLevel
 from lineside.models._connection._parameters import TooManyValuesError
 from lineside.models._connection._raw import AnyRow, PreparedStatementInvalid
@@ -97,6 +96,7 @@ from lineside.models._lifecycle._callbacks import (
     before_update,
     before_validation,
 )
+from lineside.models._lifecycle._deferred import after_all_transactions_commit
 from lineside.models._migrations._convention import NAMING_CONVENTION
 from lineside.models._relation._builder import Builder
 from lineside.models._relation._grouped import GroupedQuery, SyncGroupedQuery

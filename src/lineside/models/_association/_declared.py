@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapper, RelationshipProperty
 from sqlalchemy.orm.interfaces import MANYTOMANY, MANYTOONE
 
 from lineside.exceptions import ConfigurationError
+from lineside.models._per_class import keep_on, kept_on
 from lineside.models._validation._references import instance_mapper
 
 Dependent = Literal["destroy", "delete_all", "nullify", "restrict"]
@@ -97,17 +98,13 @@ def belongs_to(
 
 def associations(model: type) -> Iterator[tuple[Association, RelationshipProperty[Any]]]:
     """Return what a class declares, with the relationships."""
-    resolved: tuple[tuple[Association, RelationshipProperty[Any]], ...] | None
-    resolved = model.__dict__.get(_RESOLVED)
-    if resolved is None:
-        declared: Mapping[str, Association] = getattr(model, _DECLARED, {})
-        resolved = tuple(
-            (association, instance_mapper(model).relationships[name])
-            for name, association in declared.items()
-        )
-        # Past SQLModel's metaclass, which would look for a column here.
-        type.__setattr__(model, _RESOLVED, resolved)
-    return iter(resolved)
+    return iter(kept_on(model, _RESOLVED, lambda: _resolved(model)))
+
+
+def _resolved(model: type) -> tuple[tuple[Association, RelationshipProperty[Any]], ...]:
+    declared: Mapping[str, Association] = getattr(model, _DECLARED, {})
+    relationships = instance_mapper(model).relationships
+    return tuple((association, relationships[name]) for name, association in declared.items())
 
 
 def _declaring(association: Association) -> Callable[[_Model], _Model]:
@@ -125,7 +122,7 @@ def _declaring(association: Association) -> Callable[[_Model], _Model]:
             )
         before: Mapping[str, Association] = getattr(model, _DECLARED, {})
         # A decorator that stands above runs later: the order is that of the source.
-        type.__setattr__(model, _DECLARED, {association.name: association, **before})
+        keep_on(model, _DECLARED, {association.name: association, **before})
         event.listen(model, "mapper_configured", lambda mapper, _: _check(mapper, association))
         return model
 

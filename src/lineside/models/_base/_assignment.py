@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from sqlmodel import SQLModel
 
 from lineside.models._exceptions import ForbiddenAttributesError, UnknownAttributeError
+from lineside.models._per_class import kept_on
 from lineside.models._schema._schemas import Output
 
 _NAMES: Final = "__lineside_names__"
@@ -15,19 +16,19 @@ _Values = TypeVar("_Values", bound=Mapping[str, Any])
 
 def attribute_names(model: type[SQLModel]) -> frozenset[str]:
     """Return the names that a record can be given: fields, their aliases, relationships, properties."""
-    known: frozenset[str] | None = model.__dict__.get(_NAMES)
-    if known is None:
-        fields = model.model_fields
-        aliases = {field.alias for field in fields.values() if field.alias}
-        settable = {
-            name
-            for base in model.__mro__
-            for name, member in vars(base).items()
-            if isinstance(member, property) and member.fset is not None
-        }
-        known = frozenset({*fields, *aliases, *model.__sqlmodel_relationships__, *settable})
-        type.__setattr__(model, _NAMES, known)
-    return known
+    return kept_on(model, _NAMES, lambda: _settable_names(model))
+
+
+def _settable_names(model: type[SQLModel]) -> frozenset[str]:
+    fields = model.model_fields
+    aliases = {field.alias for field in fields.values() if field.alias}
+    settable = {
+        name
+        for base in model.__mro__
+        for name, member in vars(base).items()
+        if isinstance(member, property) and member.fset is not None
+    }
+    return frozenset({*fields, *aliases, *model.__sqlmodel_relationships__, *settable})
 
 
 def check_names(model: type[SQLModel], values: _Values) -> _Values:

@@ -5,22 +5,20 @@ asks for the version that was loaded, and one that finds another version is a `S
 SQLAlchemy's ``version_id_col`` does the work underneath.
 """
 
-import sys
-from collections.abc import AsyncGenerator, Generator, Iterable
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
 
 from sqlalchemy import event
 from sqlalchemy.orm import Mapper, Session
-from sqlalchemy.orm.exc import StaleDataError
 
 from lineside.models._connection._ambient import AnySession
 from lineside.models._connection._transactions import transaction
 from lineside.models._exceptions import StaleObjectError
 from lineside.models._lifecycle import _persistence
 from lineside.models._lifecycle._running import RecordT, Running, SyncRunning
-from lineside.models._lifecycle._state import changes_of, instance_state
-from lineside.models._lifecycle._versions import LOCK_VERSION, is_versioned
+from lineside.models._lifecycle._state import changes_of
+from lineside.models._lifecycle._versions import LOCK_VERSION, is_versioned, short_key
 from lineside.models._relation._locked import refuse_changes
 
 
@@ -69,38 +67,6 @@ class SyncLocking(SyncRunning[RecordT]):
             yield self._record
 
 
-def stale_error(records: Iterable[Any]) -> StaleObjectError | None:
-    """Return what SQLAlchemy's error about a row that was not there means, if it is being handled now.
-
-    SQLAlchemy says which table it was, and how many rows were missed, but not which.
-
-    Args:
-        records: Those that were being written.
-    """
-    error = sys.exc_info()[1]
-    if not isinstance(error, StaleDataError):
-        return None
-    missed = [record for record in records if _is_about(error, record)]
-    if not missed:
-        return None
-    keys = [_key(record) for record in missed]
-    stale = StaleObjectError(type(missed[0]).__name__, keys[0] if len(keys) == 1 else keys)
-    stale.__cause__ = error
-    return stale
-
-
-def _is_about(error: StaleDataError, record: Any) -> bool:
-    state = instance_state(record)
-    return state.has_identity and any(
-        f"table '{table.description}'" in str(error) for table in state.mapper.tables
-    )
-
-
-def _key(record: Any) -> Any:
-    identity = instance_state(record).identity or ()
-    return identity[0] if len(identity) == 1 else identity
-
-
 def _lock_by_version(mapper: Mapper[Any], _owner: type) -> None:
     if mapper.version_id_col is None:
         mapper.version_id_col = mapper.local_table.columns.get(LOCK_VERSION)
@@ -116,7 +82,7 @@ def _after(version: int | None) -> int:
 def _refuse_other_version(_mapper: object, _connection: object, record: Any) -> None:
     # A form that was loaded earlier sends its version along: SQLAlchemy would write it.
     if LOCK_VERSION in changes_of(record):
-        raise StaleObjectError(type(record).__name__, _key(record))
+        raise StaleObjectError(type(record).__name__, short_key(record))
 
 
 event.listen(Locking, "instrument_class", _lock_by_version, propagate=True)

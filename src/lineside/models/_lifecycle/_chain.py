@@ -11,10 +11,12 @@ from sqlalchemy.util.concurrency import in_greenlet
 from lineside.callbacks import Callback, Callbacks
 from lineside.exceptions import CallbackError
 from lineside.models._lifecycle._callbacks import WELL_KNOWN, Condition, Moment
+from lineside.models._per_class import kept_on
 
 _PLAN: Final = "__lineside_plan__"
 _ENDED: Final = object()
-_EFFECTS: Final[tuple[Moment, ...]] = ("commit", "rollback")
+WAITING: Final[tuple[Moment, ...]] = ("commit", "rollback")
+"""The moments that come when the transaction is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def refuse_async(owner: type, action: str) -> None:
     if in_greenlet():
         return
     saving: tuple[Moment, ...] = () if action == "destroy" else ("save",)
-    for moment in (*saving, cast("Moment", action), *_EFFECTS):
+    for moment in (*saving, cast("Moment", action), *WAITING):
         for step in steps(owner, moment):
             if step.is_async and action in step.on:
                 raise _sync_error(step.label)
@@ -135,15 +137,15 @@ def holds(condition: Condition, record: Any) -> bool:
 
 def steps(owner: type, moment: Moment) -> tuple[Step, ...]:
     """Return the callbacks of a class at a moment, in the order in which they were declared."""
-    plan: dict[str, tuple[Step, ...]] | None = owner.__dict__.get(_PLAN)
-    if plan is None:
-        plan = {moment: () for _, moment, _ in WELL_KNOWN.values()}
-        for callback in _declared(owner):
-            for at in callback.only or ():
-                plan[at] = (*plan[at], _step(callback, owner, at))
-        # Past SQLModel's metaclass, which would look for a column here.
-        type.__setattr__(owner, _PLAN, plan)
-    return plan[moment]
+    return kept_on(owner, _PLAN, lambda: _planned(owner))[moment]
+
+
+def _planned(owner: type) -> dict[str, tuple[Step, ...]]:
+    plan: dict[str, tuple[Step, ...]] = {moment: () for _, moment, _ in WELL_KNOWN.values()}
+    for callback in _declared(owner):
+        for at in callback.only or ():
+            plan[at] = (*plan[at], _step(callback, owner, at))
+    return plan
 
 
 def _sync_error(label: str) -> CallbackError:

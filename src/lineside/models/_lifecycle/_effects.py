@@ -10,26 +10,33 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy.orm import Session, SessionTransaction, make_transient, make_transient_to_detached
+from sqlalchemy.orm import (
+    InstanceState,
+    Session,
+    SessionTransaction,
+    make_transient,
+    make_transient_to_detached,
+)
 from sqlalchemy.orm.attributes import set_committed_value
 
-from lineside.models._lifecycle._chain import Step, steps
+from lineside.models._lifecycle._chain import WAITING, Step, steps
 from lineside.models._lifecycle._run_effects import Effect, run_effects
 from lineside.models._lifecycle._state import instance_state, load_expired, state_of
 
 
 @dataclass(slots=True)
 class _Written:
-    """A record whose row was written.
+    """What was written of a record.
 
     Attributes:
-        record: The record.
+        held: The record, if callbacks of its class wait for the end; else it may be forgotten before.
         actions: What has happened to its row.
         kept: What it held when it was rolled back.
     """
 
-    record: Any
+    held: Any
     actions: list[str]
     kept: dict[str, Any] = field(default_factory=dict[str, Any])
 
@@ -40,13 +47,16 @@ class _Frame:
 
     Attributes:
         records: The session's records; a session that is closed has others.
-        written: The records whose rows it has written.
+        written: What it has written, by SQLAlchemy's state of the record: a transaction that writes a million
+            rows need not hold their records.
         effects: What waits for its commit.
         undo: What waits for its rollback.
     """
 
     records: object
-    written: dict[int, _Written] = field(default_factory=dict[int, _Written])
+    written: WeakKeyDictionary[InstanceState[Any], _Written] = field(
+        default_factory=WeakKeyDictionary[InstanceState[Any], _Written]
+    )
     effects: list[Effect] = field(default_factory=list[Effect])
     undo: list[Effect] = field(default_factory=list[Effect])
 
@@ -62,8 +72,9 @@ class Effects:
 
     def wrote(self, session: Session, record: Any, action: str) -> None:
         """Remember that a row was written in the innermost transaction."""
-        written = self._frame(session).written
-        entry = written.setdefault(id(record), _Written(record, []))
+        waits = any(steps(type(record), moment) for moment in WAITING)
+        fresh = _Written(record if waits else None, [])
+        entry = self._frame(session).written.setdefault(instance_state(record), fresh)
         entry.actions = _followed(entry.actions, [action])
 
     def after_commit(self, session: Session, effect: Effect) -> None:
@@ -83,8 +94,7 @@ class Effects:
     def rolled_back(self, session: Session) -> None:
         """Keep what the records hold that the innermost transaction has written: SQLAlchemy expires it."""
         frame = self._frames.get(_innermost(session))
-        for entry in frame.written.values() if frame is not None else ():
-            state = instance_state(entry.record)
+        for state, entry in list(frame.written.items()) if frame is not None else ():
             entry.kept = {name: state.dict[name] for name in state.mapper.columns.keys() & state.dict.keys()}
 
     def ended(self, session: Session, transaction: SessionTransaction) -> None:
@@ -115,8 +125,8 @@ class Effects:
 
     def _merge(self, outer: SessionTransaction, inner: _Frame) -> None:
         frame = self._frames.setdefault(outer, _Frame(inner.records))
-        for key, entry in inner.written.items():
-            known = frame.written.setdefault(key, _Written(entry.record, []))
+        for state, entry in list(inner.written.items()):
+            known = frame.written.setdefault(state, _Written(entry.held, []))
             known.actions = _followed(known.actions, entry.actions)
         frame.effects.extend(inner.effects)
         frame.undo.extend(inner.undo)
@@ -147,25 +157,33 @@ def _has_error_on_its_way(session: Session, transaction: SessionTransaction, fra
 
 def _commit_effects(frame: _Frame) -> list[Effect]:
     return [
-        _bound(step, entry.record, _net(entry.actions))
-        for entry in frame.written.values()
-        for step in steps(type(entry.record), "commit")
+        _bound(step, record, _net(entry.actions))
+        for record, entry in _entries(frame)
+        for step in steps(type(record), "commit")
     ]
 
 
 def _rollback_effects(frame: _Frame) -> list[Effect]:
-    entries = list(reversed(frame.written.values()))
-    for entry in entries:
-        _restore(entry)
-    return [_undone(step, entry) for entry in entries for step in steps(type(entry.record), "rollback")]
+    entries = _entries(frame)[::-1]
+    for record, entry in entries:
+        _restore(record, entry)
+    return [
+        _undone(step, record, entry) for record, entry in entries for step in steps(type(record), "rollback")
+    ]
 
 
-def _restore(entry: _Written) -> None:
+def _entries(frame: _Frame) -> list[tuple[Any, _Written]]:
+    """Return the records that still exist, in the order in which they were first written."""
+    found = [(state.obj(), entry) for state, entry in list(frame.written.items())]
+    return [(record, entry) for record, entry in found if record is not None]
+
+
+def _restore(record: Any, entry: _Written) -> None:
     """Let a record know again whether it has a row.
 
     SQLAlchemy's rollback does so; closing a session rolls back as well, and leaves the records as they are.
     """
-    record, memory, state = entry.record, state_of(entry.record), instance_state(entry.record)
+    memory, state = state_of(record), instance_state(record)
     memory.is_destroyed = False
     if "create" in entry.actions:
         # Also after a rollback: what a savepoint inside has expired would still be looked for in the row.
@@ -199,20 +217,20 @@ def _bound(step: Step, record: Any, actions: list[str]) -> Effect:
     return effect
 
 
-def _undone(step: Step, entry: _Written) -> Effect:
-    bound = _bound(step, entry.record, entry.actions)
+def _undone(step: Step, record: Any, entry: _Written) -> Effect:
+    bound = _bound(step, record, entry.actions)
 
     def effect() -> None:
-        with _as_it_was(entry):
+        with _as_it_was(record, entry):
             bound()
 
     return effect
 
 
 @contextmanager
-def _as_it_was(entry: _Written) -> Generator[None]:
+def _as_it_was(record: Any, entry: _Written) -> Generator[None]:
     """Show what a record held that is without a session, and cannot be read from its row any more."""
-    record, state = entry.record, instance_state(entry.record)
+    state = instance_state(record)
     shown = state.expired_attributes & entry.kept.keys() if state.detached else set[str]()
     for name in shown:
         set_committed_value(record, name, entry.kept[name])

@@ -10,12 +10,12 @@ from typing import Any, Final
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session, SessionTransaction
 
-from lineside.models._base._locking import stale_error
 from lineside.models._lifecycle._callbacks import Action
 from lineside.models._lifecycle._orphans import orphans
 from lineside.models._lifecycle._refusals import refusal
 from lineside.models._lifecycle._state import instance_state, is_orphan
 from lineside.models._lifecycle._unit import Unit
+from lineside.models._lifecycle._versions import stale_error
 
 # The session whose flush runs in this context, for an error of the driver, which knows only its connection.
 _flushing: ContextVar[Session | None] = ContextVar("lineside_flushing", default=None)
@@ -39,7 +39,7 @@ def listen(record_class: type) -> None:
 
 
 def _before_flush(session: Session, _context: object, _objects: object) -> None:
-    unit: Unit | None = session.info.get("lineside")
+    unit = Unit.known(session)
     if unit is not None:
         unit.abandon_boarded()
         unit.withhold(session)
@@ -87,38 +87,38 @@ def _place(record: Any) -> str:
 
 
 def _after_flush(session: Session, _context: object) -> None:
-    if "lineside" in session.info:
-        Unit.of(session).note_written(session)
+    if unit := Unit.known(session):
+        unit.note_written(session)
 
 
 def _after_flush_postexec(session: Session, _context: object) -> None:
     _flushing.set(None)
-    if "lineside" not in session.info:
+    unit = Unit.known(session)
+    if unit is None:
         return
     # The flush is complete, but for its subtransaction. SQLAlchemy refuses a flush inside a flush, and
     # an after_create that creates another record is exactly that.
     private: Any = session
     private._flushing = False
     try:
-        Unit.of(session).finish(session)
+        unit.finish(session)
     finally:
         private._flushing = True
 
 
 def _after_commit(session: Session) -> None:
-    if "lineside" in session.info:
-        Unit.of(session).effects.committed(session)
+    if unit := Unit.known(session):
+        unit.effects.committed(session)
 
 
 def _after_rollback(session: Session) -> None:
-    if "lineside" in session.info:
-        Unit.of(session).effects.rolled_back(session)
+    if unit := Unit.known(session):
+        unit.effects.rolled_back(session)
 
 
 def _after_soft_rollback(session: Session, _previous: SessionTransaction) -> None:
-    if "lineside" in session.info:
+    if unit := Unit.known(session):
         _flushing.set(None)
-        unit = Unit.of(session)
         stale = stale_error(flight.record for flight in unit.flights.values() if flight.is_ready)
         unit.abandon()
         if stale is not None:
@@ -127,8 +127,7 @@ def _after_soft_rollback(session: Session, _previous: SessionTransaction) -> Non
 
 
 def _after_transaction_end(session: Session, transaction: SessionTransaction) -> None:
-    if "lineside" in session.info:
-        unit = Unit.of(session)
+    if unit := Unit.known(session):
         if transaction.parent is None:
             unit.abandon()  # a session that is closed in the middle of a flush says nothing else
         unit.effects.ended(session, transaction)

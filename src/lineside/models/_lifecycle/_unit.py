@@ -42,10 +42,16 @@ class Unit:
     @classmethod
     def of(cls, session: Session) -> "Unit":
         """Return the unit of a session, made when it is first asked for."""
-        known: Unit | None = session.info.get(_KEY)
+        known = cls.known(session)
         if known is None:
             known = session.info[_KEY] = cls()
         return known
+
+    @staticmethod
+    def known(session: Session) -> "Unit | None":
+        """Return the unit of a session, if it has ever had to do with records."""
+        found: Unit | None = session.info.get(_KEY)
+        return found
 
     def prepare(
         self,

@@ -162,7 +162,7 @@ class Builder(Generic[T]):
 
     def preload(self, *associations: Any) -> Self:
         """Load associations along with queries of their own; the same as `includes`."""
-        return self._with(loads=(*self._state.loads, *loading(self.model, associations, selectinload)))
+        return self.includes(*associations)
 
     def eager_load(self, *associations: Any) -> Self:
         """Load associations along in the same query, by a LEFT JOIN."""

@@ -14,13 +14,12 @@ from lineside.exceptions import InvalidJSONError, RequestError
 from lineside.models._relation._builder import Builder
 from lineside.models._relation._columns import mapper_of, python_type_of
 from lineside.models._relation._ordering import in_order, sorted_by
-from lineside.models._relation._pages import KeysetPage
+from lineside.models._relation._pages import MAX_CURSOR_CHARS, KeysetPage
 from lineside.models._relation._terminals import every
 from lineside.models._relation._values import InvalidValueError, operand, sortable
 
 T = TypeVar("T")
 _VERSION: Final = 1
-_MAX_CURSOR_CHARS: Final = 4_096
 _JSON: Final[TypeAdapter[Any]] = TypeAdapter(Any, config=ConfigDict(ser_json_bytes="base64"))
 _Key = tuple[QueryableAttribute[Any], bool]
 
@@ -109,7 +108,7 @@ def _encoded(data: bytes) -> str:
 
 
 def _read(query: Builder[Any], keys: list[_Key], cursor: str) -> list[Any]:
-    if len(cursor) > _MAX_CURSOR_CHARS:
+    if len(cursor) > MAX_CURSOR_CHARS:
         raise InvalidCursorError
     try:
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)

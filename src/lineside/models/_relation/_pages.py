@@ -13,7 +13,7 @@ ItemT = TypeVar("ItemT", covariant=True)
 T = TypeVar("T")
 _MAX_PER_PAGE: Final = 100
 _MAX_PAGE: Final = 2**31 - 1
-_MAX_CURSOR_CHARS: Final = 4_096
+MAX_CURSOR_CHARS: Final = 4_096
 
 
 class PageParams(BaseModel):
@@ -26,7 +26,7 @@ class PageParams(BaseModel):
 class KeysetParams(BaseModel):
     """``?after=...&limit=50``: declare it as ``Annotated[KeysetParams, Query()]``."""
 
-    after: Annotated[str | None, Field(max_length=_MAX_CURSOR_CHARS)] = None
+    after: Annotated[str | None, Field(max_length=MAX_CURSOR_CHARS)] = None
     limit: Annotated[int, Field(ge=1, le=_MAX_PER_PAGE)] = 20
 
 

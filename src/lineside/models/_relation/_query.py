@@ -18,7 +18,7 @@ from lineside.models._relation._grouped import GroupedQuery
 from lineside.models._relation._keyset import keyset
 from lineside.models._relation._pages import KeysetPage, Page, page_of
 from lineside.models._relation._update_all import delete_all, update_all
-from lineside.models._schema._secret_fields import without_secrets
+from lineside.models._secret_fields import without_secrets
 
 T = TypeVar("T")
 A = TypeVar("A")

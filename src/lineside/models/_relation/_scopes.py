@@ -6,6 +6,7 @@ from inspect import getattr_static
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar
 
 from lineside.models._exceptions import UnknownAttributeError
+from lineside.models._per_class import kept_on
 
 if TYPE_CHECKING:
     from lineside.models._relation._builder import Builder
@@ -105,11 +106,11 @@ def has_default_scope(model: type) -> bool:
 
 
 def _default_scopes(model: type) -> tuple[Callable[..., Any], ...]:
-    known: tuple[Callable[..., Any], ...] | None = model.__dict__.get(_DEFAULTS)
-    if known is None:
-        members: dict[str, Any] = {}
-        for base in reversed(model.__mro__):
-            members.update(vars(base))
-        known = tuple(m.function for m in members.values() if isinstance(m, default_scope))
-        type.__setattr__(model, _DEFAULTS, known)
-    return known
+    return kept_on(model, _DEFAULTS, lambda: _declared_defaults(model))
+
+
+def _declared_defaults(model: type) -> tuple[Callable[..., Any], ...]:
+    members: dict[str, Any] = {}
+    for base in reversed(model.__mro__):
+        members.update(vars(base))
+    return tuple(m.function for m in members.values() if isinstance(m, default_scope))

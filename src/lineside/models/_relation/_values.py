@@ -10,6 +10,7 @@ from sqlalchemy.orm import QueryableAttribute
 from sqlalchemy.sql import operators
 
 from lineside.exceptions import RequestError
+from lineside.models._per_class import kept_on
 from lineside.models._relation._columns import expression, mapper_of
 from lineside.models._validation._limits import limit_of
 from lineside.models._validation._normalizes import normalize_value_for
@@ -81,10 +82,7 @@ def cast_value(model: type, name: str, value: Any) -> Any:
         return expression(value, name)
     if value is None:
         return value
-    known = model.__dict__.get(_ADAPTERS)
-    if known is None:
-        known = {}
-        type.__setattr__(model, _ADAPTERS, known)
+    known: dict[str, Any] = kept_on(model, _ADAPTERS, dict)
     if name not in known:
         known[name] = _adapter(model, name)
     kind, adapter = known[name]

@@ -22,7 +22,7 @@ from lineside.models._schema._schemas import (
     relationship_names,
     shown_fields,
 )
-from lineside.models._schema._secret_fields import FILTERED, looks_secret
+from lineside.models._secret_fields import FILTERED, looks_secret
 
 # Derived on first use, which two threads may come to at once.
 _lock: Final = RLock()

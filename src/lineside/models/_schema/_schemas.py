@@ -13,7 +13,7 @@ from sqlalchemy.orm.interfaces import MANYTOONE
 
 from lineside.exceptions import ConfigurationError
 from lineside.models._schema._described import described, kind_of
-from lineside.models._schema._secret_fields import looks_secret
+from lineside.models._secret_fields import looks_secret
 from lineside.models._validation._normalizes import normalize_value_for, normalizers_of
 from lineside.models._validation._pydantic import carried_field_validators, with_zone
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from weakref import ref
 
 from lineside.models._lifecycle._state import instance_state
-from lineside.models._schema._secret_fields import looks_secret
+from lineside.models._secret_fields import looks_secret
 
 BASE: Final = "base"
 """The key of errors that belong to no single field, as in Rails."""
