@@ -1,0 +1,61 @@
+"""The cluster bus: named streams of bytes between processes."""
+
+from lineside.bus._contract import (
+    Backend,
+    Departed,
+    History,
+    Joined,
+    Left,
+    Member,
+    Membership,
+    Node,
+    Presence,
+    Receiver,
+)
+from lineside.bus._errors import (
+    AlreadyJoinedError,
+    BusClosedError,
+    BusError,
+    BusUnavailable,
+    GroupFullError,
+    InvalidStreamError,
+    MessageTooLargeError,
+    UnsupportedByBackendError,
+)
+from lineside.bus._message import (
+    NO_HISTORY,
+    Discontinuity,
+    HistoryLimits,
+    Message,
+    Position,
+    Published,
+    Slice,
+)
+
+__all__ = [
+    "NO_HISTORY",
+    "AlreadyJoinedError",
+    "Backend",
+    "BusClosedError",
+    "BusError",
+    "BusUnavailable",
+    "Departed",
+    "Discontinuity",
+    "GroupFullError",
+    "History",
+    "HistoryLimits",
+    "InvalidStreamError",
+    "Joined",
+    "Left",
+    "Member",
+    "Membership",
+    "Message",
+    "MessageTooLargeError",
+    "Node",
+    "Position",
+    "Presence",
+    "Published",
+    "Receiver",
+    "Slice",
+    "UnsupportedByBackendError",
+]

@@ -1,0 +1,1 @@
+"""Channels over WebSockets: Action Cable, GoHub and Gor, laid beside a FastAPI app."""

@@ -1,0 +1,1 @@
+"""The protocols that lineside speaks over a WebSocket."""
