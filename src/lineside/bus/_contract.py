@@ -290,7 +290,8 @@ class Backend(Protocol):
 
         Args:
             stream: The stream's name.
-            history: Its messages are kept: they arrive through the log's order.
+            history: Its messages are kept: they arrive through the log's order. Messages of the same
+                stream that are published without history (`publish`) arrive as well, at once.
         """
         ...
 
