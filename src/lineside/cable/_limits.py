@@ -20,7 +20,8 @@ class CableLimits:
         frame_bytes: The largest frame that a client may send; a larger one closes with 1009.
         json_depth: How deep its JSON may nest.
         messages_per_second: What one client may send, on average.
-        messages_burst: And how many at once.
+        messages_burst: And how many at once. A client that sends more is answered 1005, or disconnected where
+            its protocol has no answer.
         subscriptions: How many subscriptions one connection may have (128, as Centrifugo).
         subscriptions_per_second: How many it may begin, on average.
         subscriptions_burst: And how many at once.
@@ -46,7 +47,7 @@ class CableLimits:
     frame_bytes: int = 65_536
     json_depth: int = 32
     messages_per_second: float = 100.0
-    messages_burst: int = 200
+    messages_burst: int = 4_000
     subscriptions: int = 128
     subscriptions_per_second: float = 100.0
     subscriptions_burst: int = 2_000

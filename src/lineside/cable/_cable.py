@@ -1,0 +1,292 @@
+"""The cable of one node: what the parts of an app broadcast with, and what its connections belong to."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from lineside.bus import NO_HISTORY, Backend, Bus, Departed, Discontinuity, Published
+from lineside.cable._auth._rates import TokenBucket
+from lineside.cable._cluster import Cluster
+from lineside.cable._codec import Codec
+from lineside.cable._commands import Request
+from lineside.cable._connection import Connection, State
+from lineside.cable._errors import ErrorCode, RequestFailed
+from lineside.cable._events import HistoryRejection
+from lineside.cable._frame import Frame
+from lineside.cable._hub import Hub, LocalStream
+from lineside.cable._identity import GUEST, Identity
+from lineside.cable._limits import CableLimits
+from lineside.cable._message import EXCLUDE, TYPE
+from lineside.cable._outbox import Flusher
+from lineside.cable._ports import Channels, Handshake
+from lineside.cable._presence import CablePresence
+from lineside.cable._pulse import Pulse
+from lineside.cable._serve import end
+from lineside.cable._sessions import Sessions
+from lineside.cable._stats import CableStats
+from lineside.cable._subscription import check_stream
+from lineside.cable._wire import Wire
+from lineside.cable.codecs import CodecRegistry
+from lineside.strict_json import dumps
+
+__all__ = ["Buckets", "Cable"]
+
+_logger = logging.getLogger("lineside.cable")
+
+
+@dataclass(slots=True)
+class Buckets:
+    """How fast one connection may go.
+
+    Attributes:
+        messages: Its frames.
+        subscriptions: Its subscriptions.
+    """
+
+    messages: TokenBucket
+    subscriptions: TokenBucket
+
+
+class Cable:
+    """Channels, rooms and streams on one node, with the other nodes behind the bus.
+
+    Args:
+        channels: Finds the channel that an identifier names.
+        bus: Carries messages between nodes: a URL, a backend, or a `Bus` of your own.
+        codecs: The protocols that are spoken; default: all of ours.
+        limits: The bounds.
+        clock: Returns the seconds since 1970; for tests.
+        monotonic: Returns seconds that never go back; for tests.
+        new_id: Makes the ids of connections; for tests.
+    """
+
+    def __init__(
+        self,
+        channels: Channels,
+        *,
+        bus: str | Backend | Bus = "memory://",
+        codecs: CodecRegistry | None = None,
+        limits: CableLimits | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        new_id: Callable[[], str] = lambda: secrets.token_hex(12),
+    ) -> None:
+        self.channels = channels
+        self.bus = bus if isinstance(bus, Bus) else Bus(bus)
+        self._owns_bus = not isinstance(bus, Bus)
+        self.codecs = codecs or CodecRegistry()
+        self.limits = limits or CableLimits()
+        self.clock = clock
+        self.monotonic = monotonic
+        self._new_id = new_id
+        self.stats = CableStats()
+        self.flusher = Flusher()
+        self.hub = Hub(
+            self.bus,
+            keeps_history=lambda _: self.limits.history.messages > 0 and self.bus.history is not None,
+            stats=self.stats,
+            interrupted=self._interrupted,
+        )
+        self.presence = CablePresence(self)
+        self.sessions = Sessions(self)
+        self.pulse = Pulse(self)
+        self.cluster = Cluster(self)
+        self.cluster.on("disconnect", self._disconnect_here)
+        self.connections: dict[str, Connection] = {}
+        self.accepting = False
+
+    # -- life -----------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Connect the bus, join the other nodes and take connections.
+
+        Raises:
+            BusUnavailable: The bus does not answer.
+        """
+        if self._owns_bus:
+            await self.bus.connect()
+        await self.cluster.start()
+        self.pulse.start()
+        self.accepting = True
+
+    async def stop(self) -> None:
+        """End every connection, leave the other nodes and close the bus."""
+        await self.drain(seconds=0.0)
+        await self.pulse.stop()
+        await self.sessions.close()
+        await self.cluster.stop()
+        self.flusher.close()
+        if self._owns_bus:
+            await self.bus.close()
+
+    async def drain(self, *, seconds: float) -> None:
+        """Take no new connections, and send the clients away one after the other, so that they come back spread.
+
+        Args:
+            seconds: Over which time; 0 for all at once.
+        """
+        self.accepting = False
+        leaving = list(self.connections.values())
+        pause = seconds / len(leaving) if leaving else 0.0
+        for connection in leaving:
+            connection.disconnect("server_restart", reconnect=True, code=1012)
+            if pause:
+                await asyncio.sleep(pause)
+        deadline = self.monotonic() + self.limits.close_seconds
+        while self.connections and self.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        for connection in list(self.connections.values()):
+            connection.wire.abort()
+            await connection.closed()
+
+    # -- connections ----------------------------------------------------------
+
+    def open(
+        self,
+        *,
+        codec: Codec,
+        wire: Wire,
+        identity: Identity = GUEST,
+        handshake: Handshake | None = None,
+        client_id: str | None = None,
+    ) -> Connection:
+        """Make the connection of a client that may connect; `Connection.start` welcomes it.
+
+        Args:
+            codec: What its frames mean.
+            wire: Where its frames go.
+            identity: Who is behind it.
+            handshake: The request it began with.
+            client_id: The id of a guest; default: the connection's own.
+        """
+        connection_id = self._new_id()
+        return Connection(
+            self,
+            id=connection_id,
+            client_id=identity.id or client_id or f"guest-{connection_id}",
+            identity=identity,
+            codec=codec,
+            wire=wire,
+            handshake=handshake,
+        )
+
+    def opened(self, connection: Connection) -> None:
+        """Take a connection that begins."""
+        self.connections[connection.id] = connection
+        self.stats.connections_opened += 1
+        self.pulse.add(connection)
+
+    async def ended(self, connection: Connection) -> None:
+        """Let everything of a connection end whose socket is gone."""
+        self.pulse.remove(connection)
+        try:
+            await self.sessions.keep(connection)
+            for subscription in list(connection.subscriptions.values()):
+                await end(subscription, grace_seconds=self.limits.presence_seconds)
+        finally:
+            self.connections.pop(connection.id, None)
+            self.stats.connections_closed += 1
+
+    def new_buckets(self) -> Buckets:
+        """Return the rate limits of a new connection."""
+        limits = self.limits
+        return Buckets(
+            TokenBucket(limits.messages_per_second, limits.messages_burst, clock=self.monotonic),
+            TokenBucket(limits.subscriptions_per_second, limits.subscriptions_burst, clock=self.monotonic),
+        )
+
+    async def dispatch(self, connection: Connection, request: Request) -> None:
+        """Do what a typed message asks for."""
+        raise RequestFailed(ErrorCode.INVALID_FORMAT, f"unknown message type {request.type[:64]!r}")
+
+    # -- what apps use ----------------------------------------------------------
+
+    async def broadcast(
+        self,
+        stream: str,
+        message: Any,
+        *,
+        type: str | None = None,  # noqa: A002 - GoHub's word
+        exclude: str | None = None,
+        history: bool = True,
+        idempotency_key: str | None = None,
+    ) -> Published:
+        """Send a message to everybody who streams from a stream, on every node.
+
+        Args:
+            stream: The stream's name.
+            message: A JSON value.
+            type: GoHub's ``message_type``; default ``"message"``.
+            exclude: The id of a connection that is not sent it.
+            history: Keep it for those who come back.
+            idempotency_key: A second message with this key within 5 minutes is not sent.
+
+        Returns:
+            Where it stands in the stream's log.
+
+        Raises:
+            BusUnavailable: The bus did not take it within its deadline.
+            InvalidStreamError: The stream's name cannot be one.
+        """
+        check_stream(stream, max_bytes=self.limits.name_bytes)
+        headers = {} if type is None else {TYPE: type}
+        if exclude is not None:
+            headers[EXCLUDE] = exclude
+        return await self.bus.publish(
+            stream,
+            dumps(message),
+            history=self.limits.history if history and self.bus.history is not None else NO_HISTORY,
+            idempotency_key=idempotency_key,
+            headers=headers,
+        )
+
+    async def disconnect(
+        self, identifiers: Mapping[str, Any], *, reconnect: bool = True, reason: str = "remote"
+    ) -> None:
+        """End every connection of an identity, on whatever node.
+
+        Args:
+            identifiers: What the identity's ``identifiers`` must hold; ``{"client_id": ...}`` works for all.
+            reconnect: Whether its clients may come back by themselves.
+            reason: What they are told.
+        """
+        said = {"identifiers": dict(identifiers), "reconnect": reconnect, "reason": reason}
+        await self.cluster.tell("disconnect", said)
+
+    async def _disconnect_here(self, said: Mapping[str, Any]) -> None:
+        wanted: Mapping[str, Any] = said["identifiers"]
+        for connection in self._identified(wanted):
+            connection.disconnect(said["reason"], reconnect=bool(said["reconnect"]))
+
+    def _identified(self, wanted: Mapping[str, Any]) -> Iterable[Connection]:
+        for connection in list(self.connections.values()):
+            known = {"client_id": connection.client_id, **connection.identity.identifiers}
+            if wanted and all(known.get(name) == value for name, value in wanted.items()):
+                yield connection
+
+    # -- what the cluster tells -------------------------------------------------
+
+    async def departed(self, gone: Departed) -> None:
+        """Take notice of one who is gone without a word."""
+        await self.presence.departed(gone)
+
+    async def rejoin(self) -> None:
+        """Put everybody of this node back where they were."""
+        await self.presence.rejoin([each for each in self.connections.values() if each.state is State.OPEN])
+
+    def _interrupted(self, stream: LocalStream, gap: Discontinuity) -> None:
+        self.stats.rejected_history(gap.reason)
+        _logger.warning("messages of %r are lost: %s", stream.name, gap.reason)
+        for attachment in stream.special:
+            if attachment.held is not None:
+                attachment.overflowed = True
+        for codec, identifier, outbox in stream.attachments():
+            with suppress(Exception):
+                payload = codec.encode(HistoryRejection(identifier, gap.reason))
+                if payload is not None:
+                    outbox.push(Frame(payload))

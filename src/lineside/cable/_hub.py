@@ -1,0 +1,245 @@
+"""Where the lanes meet: which local subscriptions a stream has, and what they are sent of it.
+
+A message is encoded once for each protocol and identifier, and the same frame goes to everybody who
+shares them. What is special about one subscriber - a transform, a replay that is not over - is kept out
+of that loop.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from lineside.bus import Bus, Discontinuity, Message
+from lineside.cable._attachment import Attachment
+from lineside.cable._codec import Codec
+from lineside.cable._frame import Frame
+from lineside.cable._message import EXCLUDE, event_of
+from lineside.cable._outbox import Outbox
+from lineside.cable._stats import CableStats
+
+if TYPE_CHECKING:
+    from lineside.bus import BusSubscription
+
+__all__ = ["Hub", "LocalStream"]
+
+
+class LocalStream:
+    """What this node has of one stream: one subscription to the bus, and many to itself.
+
+    Args:
+        name: The stream's name.
+        stats: Counts deliveries.
+    """
+
+    __slots__ = ("_stats", "audiences", "bus_subscription", "epoch", "last", "name", "special")
+
+    def __init__(self, name: str, stats: CableStats) -> None:
+        self.name = name
+        self.bus_subscription: BusSubscription | None = None
+        self.audiences: dict[tuple[Codec, str], dict[str, Outbox]] = {}
+        self.special: dict[Attachment, None] = {}
+        self.epoch = ""
+        self.last = 0
+        self._stats = stats
+
+    def began(self, subscription: "BusSubscription") -> None:
+        """Take the position at which the bus begins to deliver."""
+        self.bus_subscription = subscription
+        position = subscription.position
+        # A message may have come while the subscription was being confirmed.
+        if position is not None and not self.epoch:
+            self.epoch, self.last = position.epoch, position.offset
+
+    @property
+    def empty(self) -> bool:
+        """Nobody here listens."""
+        return not self.audiences and not self.special
+
+    def add(self, attachment: Attachment) -> None:
+        """Send an attachment what comes from now on."""
+        attachment.epoch, attachment.floor = self.epoch, self.last
+        if attachment.transform is not None or attachment.held is not None:
+            self.special[attachment] = None
+        else:
+            self._join(attachment)
+
+    def release(self, attachment: Attachment) -> None:
+        """Stop holding an attachment's messages back, after those that were held have been sent."""
+        attachment.held = None
+        if attachment.transform is None and self.special.pop(attachment, _NOT_THERE) is not _NOT_THERE:
+            self._join(attachment)
+
+    def remove(self, attachment: Attachment) -> None:
+        """Send an attachment nothing more."""
+        self.special.pop(attachment, None)
+        key = (attachment.codec, attachment.identifier)
+        audience = self.audiences.get(key)
+        if audience is not None:
+            audience.pop(attachment.connection_id, None)
+            if not audience:
+                del self.audiences[key]
+
+    def _join(self, attachment: Attachment) -> None:
+        key = (attachment.codec, attachment.identifier)
+        self.audiences.setdefault(key, {})[attachment.connection_id] = attachment.outbox
+
+    def attachments(self) -> Iterator[tuple[Codec, str, Outbox]]:
+        """Return every subscriber: its protocol, identifier and outbox."""
+        for (codec, identifier), audience in self.audiences.items():
+            for outbox in audience.values():
+                yield codec, identifier, outbox
+        for attachment in self.special:
+            yield attachment.codec, attachment.identifier, attachment.outbox
+
+    def deliver(self, message: Message) -> None:
+        """Hand a message to everybody here; nobody is waited for.
+
+        Args:
+            message: As the bus delivered it: of a stream with history, in the order of the offsets.
+        """
+        position = message.position
+        if position is not None:
+            self.epoch, self.last = position.epoch, position.offset
+        excluded = message.headers.get(EXCLUDE)
+        delivered = 0
+        for (codec, identifier), audience in self.audiences.items():
+            payload = codec.encode(event_of(message, identifier))
+            if payload is None:
+                continue
+            frame = Frame(payload)
+            if excluded is None or excluded not in audience:
+                for outbox in audience.values():
+                    outbox.push(frame)
+                delivered += len(audience)
+            else:
+                for connection_id, outbox in audience.items():
+                    if connection_id != excluded:
+                        outbox.push(frame)
+                delivered += len(audience) - 1
+        for attachment in self.special:
+            if attachment.connection_id != excluded:
+                attachment.deliver(message)
+                delivered += 1
+        self._stats.deliveries += delivered
+
+
+_NOT_THERE: Final = object()
+
+
+class Hub:
+    """The streams of one node.
+
+    Args:
+        bus: Carries messages between nodes.
+        keeps_history: Tells whether a stream's messages are kept.
+        stats: Counts.
+        interrupted: Is told of a stream whose messages are lost.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        keeps_history: Callable[[str], bool],
+        stats: CableStats,
+        interrupted: Callable[[LocalStream, Discontinuity], None],
+    ) -> None:
+        self._bus = bus
+        self._keeps_history = keeps_history
+        self._stats = stats
+        self._interrupted = interrupted
+        self._locks: dict[str, _Lock] = {}
+        self.streams: dict[str, LocalStream] = {}
+
+    async def attach(self, attachment: Attachment) -> None:
+        """Send a stream's messages to a subscription; returns when they come.
+
+        Args:
+            attachment: The subscription and the stream.
+
+        Raises:
+            BusUnavailable: The bus did not confirm.
+        """
+        name = attachment.stream
+        async with self._locked(name):
+            stream = self.streams.get(name)
+            if stream is None:
+                stream = self.streams[name] = LocalStream(name, self._stats)
+                try:
+                    subscription = await self._bus.subscribe(
+                        name, self._listener(stream), history=self._keeps_history(name)
+                    )
+                except BaseException:
+                    del self.streams[name]
+                    raise
+                stream.began(subscription)
+            stream.add(attachment)
+
+    async def detach(self, attachment: Attachment) -> None:
+        """Send a subscription nothing more of a stream, and forget the stream if it was the last.
+
+        Args:
+            attachment: The subscription and the stream; one that is not attached is ignored.
+        """
+        name = attachment.stream
+        stream = self.streams.get(name)
+        if stream is not None:
+            # At once, and not when the lock is free: nothing may come after an unsubscription.
+            stream.remove(attachment)
+        async with self._locked(name):
+            stream = self.streams.get(name)
+            if stream is not None and stream.empty:
+                del self.streams[name]
+                if stream.bus_subscription is not None:
+                    await stream.bus_subscription.close()
+
+    def release(self, attachment: Attachment) -> None:
+        """Let an attachment's live messages through."""
+        stream = self.streams.get(attachment.stream)
+        if stream is not None:
+            stream.release(attachment)
+
+    def _listener(self, stream: LocalStream) -> Callable[[Message | Discontinuity], None]:
+        def listen(message: Message | Discontinuity) -> None:
+            if isinstance(message, Message):
+                stream.deliver(message)
+                return
+            stream.epoch, stream.last = message.epoch, message.last_offset
+            self._interrupted(stream, message)
+
+        return listen
+
+    def _locked(self, name: str) -> "_Lock":
+        lock = self._locks.get(name)
+        if lock is None:
+            lock = self._locks[name] = _Lock(self._locks, name)
+        return lock
+
+
+class _Lock:
+    """A lock per stream that is forgotten when nobody wants it: names come from clients."""
+
+    __slots__ = ("_lock", "_locks", "_name", "_wanted")
+
+    def __init__(self, locks: "dict[str, _Lock]", name: str) -> None:
+        self._lock = asyncio.Lock()
+        self._locks = locks
+        self._name = name
+        self._wanted = 0
+
+    async def __aenter__(self) -> None:
+        self._wanted += 1
+        try:
+            await self._lock.acquire()
+        except BaseException:
+            self._forget()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._wanted -= 1
+        if not self._wanted:
+            self._locks.pop(self._name, None)

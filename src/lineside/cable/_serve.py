@@ -1,0 +1,198 @@
+"""What each command does to a connection. Those of one subscription arrive here one after the other."""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from lineside.bus import BusError
+from lineside.cable._commands import (
+    Command,
+    HistoryRequest,
+    Join,
+    Leave,
+    Perform,
+    PresenceQuery,
+    ReadHistory,
+    Request,
+    Subscribe,
+    Unsubscribe,
+    Whisper,
+)
+from lineside.cable._errors import ErrorCode, RequestFailed, UnknownChannelError
+from lineside.cable._events import Confirmation, Rejection, Reply, Unsubscription
+from lineside.cable._message import EXCLUDE
+from lineside.cable._replay import replay
+from lineside.cable._subscription import Subscription
+from lineside.strict_json import dumps
+
+if TYPE_CHECKING:
+    from lineside.cable._connection import Connection
+
+__all__ = ["end", "open_subscription", "serve"]
+
+_logger = logging.getLogger("lineside.cable")
+
+
+async def serve(connection: "Connection", command: Command) -> None:
+    """Do what a client asks for.
+
+    Args:
+        connection: The client's.
+        command: What it asks for.
+
+    Raises:
+        RequestFailed: It cannot be done; the connection answers so.
+    """
+    match command:
+        case Subscribe():
+            await _subscribe(connection, command)
+        case Unsubscribe():
+            await _unsubscribe(connection, command)
+        case Perform():
+            await _perform(connection, command)
+        case Request():
+            await connection.cable.dispatch(connection, command)
+        case Whisper():
+            await _whisper(_known(connection, command.identifier), command.data)
+        case ReadHistory():
+            await _read_history(_known(connection, command.identifier), command.history)
+        case Join():
+            await connection.cable.presence.join(_known(connection, command.identifier))
+        case Leave():
+            await connection.cable.presence.leave_all(_known(connection, command.identifier))
+        case PresenceQuery():
+            subscription = _known(connection, command.identifier)
+            await connection.cable.presence.tell(subscription, records=command.records)
+        case _:
+            raise AssertionError(f"{command!r} never waits in a lane")
+
+
+def _known(connection: "Connection", identifier: str) -> Subscription:
+    subscription = connection.subscriptions.get(identifier)
+    if subscription is None or not subscription.confirmed:
+        raise RequestFailed(ErrorCode.INVALID_FORMAT, "there is no such subscription; subscribe first")
+    return subscription
+
+
+async def _subscribe(connection: "Connection", command: Subscribe) -> None:
+    identifier = command.identifier
+    if identifier in connection.subscriptions:
+        # Rails answers nothing either: a second confirmation would make clients unsubscribe.
+        if connection.codec.replies:
+            raise RequestFailed(ErrorCode.INVALID_FORMAT, "there is such a subscription already")
+        return
+    try:
+        subscription = await open_subscription(connection, identifier)
+    except RequestFailed as failure:
+        connection.cable.stats.commands_failed += 1
+        connection.send(Rejection(identifier, failure.message, failure.code, command.request_id))
+        return
+    connection.send(Confirmation(identifier, command.request_id))
+    if command.presence is not None:
+        await connection.cable.presence.join(subscription)
+    if command.history is not None:
+        await replay(subscription, command.history)
+    subscription.release()
+
+
+async def open_subscription(connection: "Connection", identifier: str) -> Subscription:
+    """Subscribe, with everything that its channel decides; the client is not told yet.
+
+    Args:
+        connection: The client's.
+        identifier: The subscription's name.
+
+    Returns:
+        A subscription whose live messages are held until it is released.
+
+    Raises:
+        RequestFailed: It is rejected, and nothing of it is left.
+    """
+    limits = connection.cable.limits
+    if not connection.take_subscription() or len(connection.subscriptions) >= limits.subscriptions:
+        raise RequestFailed(ErrorCode.RATE_LIMITED, "too many subscriptions; give one up, or wait a little")
+    channel, params = connection.cable.channels.parse(identifier)
+    subscription = Subscription(connection, identifier, channel, params)
+    try:
+        subscription.port = connection.cable.channels.open(subscription)
+    except UnknownChannelError as error:
+        raise RequestFailed(ErrorCode.INVALID_FORMAT, error.message) from None
+    connection.subscriptions[identifier] = subscription
+    try:
+        await _run_subscribed(subscription)
+    except BaseException:
+        await end(subscription)
+        raise
+    subscription.confirmed = True
+    return subscription
+
+
+async def _run_subscribed(subscription: Subscription) -> None:
+    assert subscription.port is not None
+    try:
+        await subscription.port.subscribe()
+    except (RequestFailed, asyncio.CancelledError):
+        raise
+    except BusError as error:
+        raise RequestFailed(ErrorCode.TIMEOUT, "the bus does not answer; try again") from error
+    except Exception as error:  # the app's fault: the subscription is refused, and the log has the rest
+        subscription.connection.cable.stats.faults += 1
+        _logger.exception("the channel %r failed to subscribe", subscription.channel)
+        raise RequestFailed(
+            ErrorCode.SERVER_ERROR, "the server could not do this; it has been logged"
+        ) from error
+    if subscription.rejected:
+        raise RequestFailed(ErrorCode.FORBIDDEN, subscription.rejection)
+
+
+async def end(subscription: Subscription, *, grace_seconds: float = 0.0) -> None:
+    """Stop a subscription's streams, then tell its channel; nothing of it is left.
+
+    Args:
+        subscription: One that was opened; whether it was confirmed does not matter.
+        grace_seconds: How long its client stays present, in case it comes back.
+    """
+    connection = subscription.connection
+    if connection.subscriptions.get(subscription.identifier) is not subscription:
+        return
+    subscription.confirmed = False
+    try:
+        await connection.cable.presence.leave_all(subscription, grace_seconds=grace_seconds)
+        await subscription.stop_all_streams()
+    except BusError:
+        _logger.warning("the bus did not answer while %r was ended", subscription.channel, exc_info=True)
+    finally:
+        connection.subscriptions.pop(subscription.identifier, None)
+    try:
+        if subscription.port is not None:
+            await subscription.port.unsubscribe()
+    except Exception:  # the app's fault must not keep the other subscriptions from ending
+        connection.cable.stats.faults += 1
+        _logger.exception("the channel %r failed to unsubscribe", subscription.channel)
+
+
+async def _unsubscribe(connection: "Connection", command: Unsubscribe) -> None:
+    await end(_known(connection, command.identifier))
+    connection.send(Unsubscription(command.identifier, command.request_id))
+
+
+async def _perform(connection: "Connection", command: Perform) -> None:
+    subscription = _known(connection, command.identifier)
+    assert subscription.port is not None
+    answer: Any = await subscription.port.perform(command.action, command.data)
+    if connection.codec.replies and command.request_id is not None:
+        connection.send(Reply(command.action, answer, command.request_id))
+
+
+async def _whisper(subscription: Subscription, data: Any) -> None:
+    connection = subscription.connection
+    for attachment in subscription.attachments.values():
+        if attachment.whisper:
+            await connection.cable.bus.publish(
+                attachment.stream, dumps(data), headers={EXCLUDE: connection.id}
+            )
+
+
+async def _read_history(subscription: Subscription, request: HistoryRequest) -> None:
+    await replay(subscription, request)
+    subscription.release()

@@ -1,0 +1,135 @@
+"""Going on after a cut: what a connection was subscribed to, kept for the client that comes back.
+
+Nothing is trusted that was kept: each channel decides anew whether its client may subscribe, on whatever
+node the client comes back to. Only the round trips are saved (AnyCable's ``sid``).
+"""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from lineside.bus import BusError
+from lineside.cable._errors import RequestFailed
+from lineside.cable._replay import positions_from, positions_of, replay
+from lineside.cable._serve import open_subscription
+from lineside.strict_json import dumps, loads
+
+if TYPE_CHECKING:
+    from lineside.cable._cable import Cable
+    from lineside.cable._connection import Connection
+
+__all__ = ["Sessions"]
+
+_KEY: Final = "cable-session:"
+_MAX_CHARS: Final = 64
+_HISTORY_SECONDS: Final = 5.0
+
+_logger = logging.getLogger("lineside.cable")
+
+
+class Sessions:
+    """The sessions of one cable that can be restored.
+
+    Args:
+        cable: The cable.
+    """
+
+    def __init__(self, cable: "Cable") -> None:
+        self._cable = cable
+        self._timers: set[asyncio.Task[None]] = set()
+
+    async def keep(self, connection: "Connection") -> None:
+        """Keep what a connection is subscribed to; call it before its subscriptions end.
+
+        Args:
+            connection: One whose socket is gone.
+        """
+        membership = self._cable.bus.membership
+        if membership is None or not connection.resumable or not connection.subscriptions:
+            return
+        kept = {
+            "who": _owner(connection),
+            "subscriptions": {
+                identifier: positions_of(subscription)
+                for identifier, subscription in connection.subscriptions.items()
+                if subscription.confirmed
+            },
+        }
+        try:
+            seconds = self._cable.limits.session_seconds
+            await membership.put(_KEY + connection.id, dumps(kept), ttl_seconds=seconds)
+        except BusError:
+            # The client is welcomed as a new one then, and subscribes by itself.
+            _logger.warning("session %s could not be kept", connection.id, exc_info=True)
+
+    async def restore(self, connection: "Connection", session: str) -> list[str] | None:
+        """Subscribe a connection to what an earlier one was subscribed to.
+
+        Args:
+            connection: One that has not been welcomed yet.
+            session: The earlier connection's id.
+
+        Returns:
+            The identifiers that are back, their live messages held; None when nothing was kept for this
+            identity.
+        """
+        kept = await self._take(session)
+        if kept is None or kept.get("who") != _owner(connection):
+            return None
+        restored: list[str] = []
+        for identifier in kept["subscriptions"]:
+            try:
+                await open_subscription(connection, identifier)
+            except RequestFailed as refused:
+                _logger.info("subscription %r was not restored: %s", identifier, refused)
+            else:
+                restored.append(identifier)
+        self._cable.stats.sessions_restored += 1
+        connection.restored_positions = {each: kept["subscriptions"][each] for each in restored}
+        return restored
+
+    async def _take(self, session: str) -> dict[str, Any] | None:
+        membership = self._cable.bus.membership
+        if membership is None or len(session) > _MAX_CHARS or not session.isalnum():
+            return None
+        try:
+            value = await membership.take(_KEY + session)
+        except BusError:
+            return None
+        return None if value is None else loads(value)
+
+    def await_history(self, connection: "Connection", identifiers: list[str]) -> None:
+        """Go live by ourselves if the client does not say what it has; it is served from where we were.
+
+        Args:
+            connection: One that has just been restored.
+            identifiers: Its subscriptions.
+        """
+        if identifiers:
+            task = asyncio.get_running_loop().create_task(self._release_late(connection))
+            self._timers.add(task)
+            task.add_done_callback(self._timers.discard)
+
+    async def _release_late(self, connection: "Connection") -> None:
+        await asyncio.sleep(_HISTORY_SECONDS)
+        positions, connection.restored_positions = connection.restored_positions, {}
+        for identifier, stored in positions.items():
+            subscription = connection.subscriptions.get(identifier)
+            if subscription is not None and any(
+                attachment.held is not None for attachment in subscription.attachments.values()
+            ):
+                await replay(subscription, positions_from(stored))
+                subscription.release()
+
+    async def close(self) -> None:
+        """Stop waiting for clients."""
+        for task in self._timers:
+            task.cancel()
+        if self._timers:
+            await asyncio.wait(self._timers)
+
+
+def _owner(connection: "Connection") -> str:
+    identity = connection.identity
+    # A guest is known by nothing but the session's id, which nobody can guess.
+    return "guest" if identity.id is None else f"id:{identity.id}"

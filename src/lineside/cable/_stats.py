@@ -1,0 +1,48 @@
+"""What a node's cable has counted since it began; the metrics are made of it when they are asked for."""
+
+from dataclasses import dataclass, field
+
+__all__ = ["CableStats"]
+
+
+@dataclass(slots=True)
+class CableStats:
+    """Plain integers: counting must cost nothing.
+
+    Attributes:
+        connections_opened: Connections that were welcomed.
+        connections_closed: Connections that have ended.
+        messages_received: Frames that clients sent.
+        deliveries: Messages of streams handed to connections.
+        commands_failed: Requests that were answered with an error.
+        malformed: Frames that no protocol knows.
+        rate_limited: Frames refused because they came too fast.
+        slow_clients: Connections closed, or cut short, because their client did not read.
+        history_confirmed: Replays that were complete.
+        history_rejected: Replays that were refused, by reason.
+        sessions_restored: Connections that went on where an earlier one ended.
+        disconnections: Connections that the server ended, by reason.
+        faults: Errors of the app's code.
+    """
+
+    connections_opened: int = 0
+    connections_closed: int = 0
+    messages_received: int = 0
+    deliveries: int = 0
+    commands_failed: int = 0
+    malformed: int = 0
+    rate_limited: int = 0
+    slow_clients: int = 0
+    history_confirmed: int = 0
+    history_rejected: dict[str, int] = field(default_factory=dict[str, int])
+    sessions_restored: int = 0
+    disconnections: dict[str, int] = field(default_factory=dict[str, int])
+    faults: int = 0
+
+    def rejected_history(self, reason: str) -> None:
+        """Count a replay that was refused."""
+        self.history_rejected[reason] = self.history_rejected.get(reason, 0) + 1
+
+    def disconnected(self, reason: str) -> None:
+        """Count a connection that the server ended."""
+        self.disconnections[reason] = self.disconnections.get(reason, 0) + 1

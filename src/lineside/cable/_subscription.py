@@ -1,0 +1,145 @@
+"""One subscription of one connection: its streams, its channel, and the gate before its replay."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from lineside.cable._attachment import Attachment
+from lineside.cable._errors import ErrorCode, RequestFailed
+from lineside.cable._events import Transmission
+from lineside.cable._ports import ChannelPort, StreamTransform
+
+if TYPE_CHECKING:
+    from lineside.cable._connection import Connection
+
+__all__ = ["INTERNAL", "Subscription", "check_stream"]
+
+INTERNAL: Final = "lineside!"
+"""What the names of our own streams begin with; no client and no app can name one."""
+
+
+def check_stream(name: str, *, max_bytes: int) -> None:
+    """Refuse a stream name that cannot be one.
+
+    Args:
+        name: The stream's name.
+        max_bytes: The longest name, in UTF-8.
+
+    Raises:
+        RequestFailed: It is empty, too long, or one of ours.
+    """
+    if not name or len(name.encode(errors="replace")) > max_bytes or name.startswith(INTERNAL):
+        raise RequestFailed(
+            ErrorCode.INVALID_FORMAT,
+            f"{name[:64]!r} is no name of a stream; use 1 to {max_bytes} bytes that do not begin with {INTERNAL!r}",
+        )
+
+
+class Subscription:
+    """What a client calls by one identifier (`lineside.cable._ports.SubscriptionPort`).
+
+    Args:
+        connection: The connection.
+        identifier: The subscription's name, as the client wrote it.
+        channel: The channel's name in it.
+        params: The other values in it.
+    """
+
+    __slots__ = (
+        "attachments",
+        "channel",
+        "confirmed",
+        "connection",
+        "identifier",
+        "params",
+        "port",
+        "presences",
+        "rejected",
+        "rejection",
+    )
+
+    def __init__(
+        self, connection: "Connection", identifier: str, channel: str, params: Mapping[str, Any]
+    ) -> None:
+        self.connection: Connection = connection
+        self.identifier = identifier
+        self.channel = channel
+        self.params = params
+        self.attachments: dict[str, Attachment] = {}
+        self.presences: set[str] = set()
+        self.port: ChannelPort | None = None
+        self.confirmed = False
+        self.rejected = False
+        self.rejection = "rejected"
+
+    async def stream_from(
+        self,
+        stream: str,
+        *,
+        transform: StreamTransform | None = None,
+        history: bool = True,
+        history_since: float | None = None,
+        whisper: bool = False,
+        presence: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Send the client what is broadcast to a stream (`SubscriptionPort.stream_from`)."""
+        connection = self.connection
+        limits = connection.cable.limits
+        check_stream(stream, max_bytes=limits.name_bytes)
+        if len(self.attachments) >= limits.streams and stream not in self.attachments:
+            raise RequestFailed(
+                ErrorCode.RATE_LIMITED, f"a subscription has at most {limits.streams} streams; stop one first"
+            )
+        await self.stop_stream_from(stream)
+        attachment = Attachment(
+            stream,
+            codec=connection.codec,
+            identifier=self.identifier,
+            connection_id=connection.id,
+            outbox=connection.outbox,
+            transform=transform,
+            history=history,
+            history_since=history_since,
+            whisper=whisper,
+            presence=presence,
+            # Until the client knows that it is subscribed, and has what it missed, nothing overtakes that.
+            held_limit=None if self.confirmed else limits.held_messages,
+        )
+        self.attachments[stream] = attachment
+        try:
+            await connection.cable.hub.attach(attachment)
+        except BaseException:
+            del self.attachments[stream]
+            raise
+
+    async def stop_stream_from(self, stream: str) -> None:
+        """Stop sending a stream's messages."""
+        attachment = self.attachments.pop(stream, None)
+        if attachment is not None:
+            await self.connection.cable.presence.leave(self, stream)
+            await self.connection.cable.hub.detach(attachment)
+
+    async def stop_all_streams(self) -> None:
+        """Stop sending any stream's messages."""
+        for stream in list(self.attachments):
+            await self.stop_stream_from(stream)
+
+    def transmit(self, message: Any) -> None:
+        """Send the client a JSON value."""
+        self.connection.send(Transmission(self.identifier, message))
+
+    def reject(self, reason: str = "rejected") -> None:
+        """Refuse the subscription."""
+        self.rejected = True
+        self.rejection = reason
+
+    def release(self) -> None:
+        """Send what was held back, and let the rest through: in one go, so that nothing comes between."""
+        hub = self.connection.cable.hub
+        for attachment in self.attachments.values():
+            held = attachment.held
+            if held is None:
+                continue
+            attachment.held = None
+            for message in held:
+                attachment.send(message)
+            hub.release(attachment)
