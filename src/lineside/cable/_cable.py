@@ -15,6 +15,7 @@ from lineside.cable._cluster import Cluster
 from lineside.cable._codec import Codec
 from lineside.cable._commands import Request
 from lineside.cable._connection import Connection, State
+from lineside.cable._drain import drain
 from lineside.cable._errors import ErrorCode, RequestFailed
 from lineside.cable._events import HistoryRejection
 from lineside.cable._frame import Frame
@@ -98,6 +99,7 @@ class Cable:
         self.cluster = Cluster(self)
         self.cluster.on("disconnect", self._disconnect_here)
         self.connections: dict[str, Connection] = {}
+        self.emptied = asyncio.Event()
         self.accepting = False
 
     # -- life -----------------------------------------------------------------
@@ -125,24 +127,12 @@ class Cable:
             await self.bus.close()
 
     async def drain(self, *, seconds: float) -> None:
-        """Take no new connections, and send the clients away one after the other, so that they come back spread.
+        """Take no new connections, and send the clients away so that they come back spread over a time.
 
         Args:
             seconds: Over which time; 0 for all at once.
         """
-        self.accepting = False
-        leaving = list(self.connections.values())
-        pause = seconds / len(leaving) if leaving else 0.0
-        for connection in leaving:
-            connection.disconnect("server_restart", reconnect=True, code=1012)
-            if pause:
-                await asyncio.sleep(pause)
-        deadline = self.monotonic() + self.limits.close_seconds
-        while self.connections and self.monotonic() < deadline:
-            await asyncio.sleep(0.01)
-        for connection in list(self.connections.values()):
-            connection.wire.abort()
-            await connection.closed()
+        await drain(self, seconds=seconds)
 
     # -- connections ----------------------------------------------------------
 
@@ -162,7 +152,7 @@ class Cable:
             wire: Where its frames go.
             identity: Who is behind it.
             handshake: The request it began with.
-            client_id: The id of a guest; default: the connection's own.
+            client_id: The id of a guest; default: ``guest-`` and the connection's own.
         """
         connection_id = self._new_id()
         return Connection(
@@ -191,6 +181,8 @@ class Cable:
         finally:
             self.connections.pop(connection.id, None)
             self.stats.connections_closed += 1
+            if not self.connections:
+                self.emptied.set()
 
     def new_buckets(self) -> Buckets:
         """Return the rate limits of a new connection."""

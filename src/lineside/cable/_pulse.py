@@ -92,11 +92,12 @@ class Pulse:
 
     def _end_if_due(self, connection: Connection, now: float, monotonic: float) -> bool:
         limits = self._cable.limits
+        pong, idle = limits.pong_seconds, limits.idle_seconds
         expires_at = connection.identity.expires_at
         silent = monotonic - connection.heard_at
         if expires_at is not None and now >= expires_at:
             connection.disconnect("token_expired", reconnect=False, code=CLOSE_TOKEN_EXPIRED)
-        elif limits.pong_seconds is not None and connection.codec.restores and silent > limits.pong_seconds:
+        elif pong is not None and connection.codec.restores and silent > pong:
             connection.disconnect("no_pong", reconnect=True, code=CLOSE_NO_PONG)
         elif (
             limits.idle_seconds is not None and not connection.subscriptions and silent > limits.idle_seconds
