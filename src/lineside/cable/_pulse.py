@@ -99,9 +99,7 @@ class Pulse:
             connection.disconnect("token_expired", reconnect=False, code=CLOSE_TOKEN_EXPIRED)
         elif pong is not None and connection.codec.restores and silent > pong:
             connection.disconnect("no_pong", reconnect=True, code=CLOSE_NO_PONG)
-        elif (
-            limits.idle_seconds is not None and not connection.subscriptions and silent > limits.idle_seconds
-        ):
+        elif idle is not None and not connection.subscriptions and silent > idle:
             connection.disconnect("idle_timeout", reconnect=False, code=CLOSE_IDLE)
         else:
             return False

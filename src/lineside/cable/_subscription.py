@@ -30,7 +30,7 @@ def check_stream(name: str, *, max_bytes: int) -> None:
     if not name or len(name.encode(errors="replace")) > max_bytes or name.startswith(INTERNAL):
         raise RequestFailed(
             ErrorCode.INVALID_FORMAT,
-            f"{name[:64]!r} is no name of a stream; use 1 to {max_bytes} bytes, and not {INTERNAL!r} in front",
+            f"{name[:64]!r} is no name of a stream; use 1 to {max_bytes} bytes, not {INTERNAL!r}...",
         )
 
 
