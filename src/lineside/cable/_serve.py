@@ -157,10 +157,7 @@ async def end(subscription: Subscription, *, grace_seconds: float = 0.0) -> None
         return
     subscription.confirmed = False
     try:
-        await connection.cable.presence.leave_all(subscription, grace_seconds=grace_seconds)
-        await subscription.stop_all_streams()
-    except BusError:
-        _logger.warning("the bus did not answer while %r was ended", subscription.channel, exc_info=True)
+        await _leave(subscription, grace_seconds)
     finally:
         connection.subscriptions.pop(subscription.identifier, None)
     try:
@@ -169,6 +166,18 @@ async def end(subscription: Subscription, *, grace_seconds: float = 0.0) -> None
     except Exception:  # the app's fault must not keep the other subscriptions from ending
         connection.cable.stats.faults += 1
         _logger.exception("the channel %r failed to unsubscribe", subscription.channel)
+
+
+async def _leave(subscription: Subscription, grace_seconds: float) -> None:
+    presence = subscription.connection.cable.presence
+    for leaving in (
+        presence.leave_all(subscription, grace_seconds=grace_seconds),
+        subscription.stop_all_streams(),
+    ):
+        try:
+            await leaving
+        except BusError:
+            _logger.warning("the bus did not answer while %r was ended", subscription.channel, exc_info=True)
 
 
 async def _unsubscribe(connection: "Connection", command: Unsubscribe) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from lineside.bus import BusError
 from lineside.cable._attachment import Attachment
 from lineside.cable._errors import ErrorCode, RequestFailed
 from lineside.cable._events import Transmission
@@ -113,15 +114,29 @@ class Subscription:
 
     async def stop_stream_from(self, stream: str) -> None:
         """Stop sending a stream's messages."""
-        attachment = self.attachments.pop(stream, None)
-        if attachment is not None:
+        attachment = self.attachments.get(stream)
+        if attachment is None:
+            return
+        try:
             await self.connection.cable.presence.leave(self, stream)
+        finally:
+            self.attachments.pop(stream, None)
             await self.connection.cable.hub.detach(attachment)
 
     async def stop_all_streams(self) -> None:
-        """Stop sending any stream's messages."""
+        """Stop sending any stream's messages.
+
+        Raises:
+            BusUnavailable: The bus does not answer; nothing is sent any more all the same.
+        """
+        failed: BusError | None = None
         for stream in list(self.attachments):
-            await self.stop_stream_from(stream)
+            try:
+                await self.stop_stream_from(stream)
+            except BusError as error:
+                failed = error
+        if failed is not None:
+            raise failed
 
     def transmit(self, message: Any) -> None:
         """Send the client a JSON value."""
