@@ -85,6 +85,7 @@ class Whisper:
 
     identifier: str
     data: Any
+    request_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class ReadHistory:
 
     identifier: str
     history: HistoryRequest
+    request_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +120,12 @@ class PresenceQuery:
     Attributes:
         identifier: The subscription's name.
         records: Return who is there, not only how many.
+        request_id: As for `Subscribe`.
     """
 
     identifier: str
     records: bool = True
+    request_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,7 @@ class HistoryConfirmation:
     """Everything that was missed has been sent; what follows is live."""
 
     identifier: str
+    request_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +137,12 @@ class HistoryRejection:
     Attributes:
         identifier: The subscription's name.
         reason: ``"epoch"``, ``"evicted"``, ``"forbidden"`` or ``"unavailable"``.
+        request_id: The request's.
     """
 
     identifier: str
     reason: str
+    request_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +164,14 @@ class PresenceInfo:
         total: How many.
         records: ``{"id", "info"}`` of each; None when they were not asked for.
         error: Why it cannot be told; the other fields mean nothing then.
+        request_id: The request's.
     """
 
     identifier: str
     total: int = 0
     records: Sequence[Any] | None = None
     error: str | None = None
+    request_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
