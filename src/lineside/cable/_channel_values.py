@@ -1,0 +1,44 @@
+"""What users give to be sent, as JSON values; and what runs in a worker thread, back on the loop."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from anyio import from_thread
+from pydantic_core import to_jsonable_python
+
+__all__ = ["json_value", "on_loop"]
+
+_PLAIN = (str, int, float, bool, type(None))
+
+
+def json_value(value: Any) -> Any:
+    """Return a value as JSON has it: models, dates, UUIDs and sets inside become what FastAPI sends.
+
+    Args:
+        value: What the user gave.
+
+    Raises:
+        TypeError: It holds something that JSON has no form for.
+    """
+    if isinstance(value, _PLAIN):
+        return value
+    try:
+        return to_jsonable_python(value)
+    except ValueError as error:
+        # pydantic's own error is a ValueError, which the app might take for a wrong argument.
+        raise TypeError(f"this cannot be sent as JSON: {error}; send dicts, lists or models") from error
+
+
+def on_loop(call: Callable[..., Any], *args: Any) -> Any:
+    """Call something that belongs to the event loop, also from a plain ``def`` action's thread.
+
+    Args:
+        call: What to call; it does not wait.
+        args: Its arguments.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return from_thread.run_sync(call, *args)
+    return call(*args)
