@@ -81,7 +81,9 @@ class History(Protocol):
         since: float | None = None,
         limit: int | None = None,
     ) -> Slice:
-        """Return the messages behind a position, or from a time on.
+        """Return the messages behind a position, or from a time on. A stream that has none has an epoch too.
+
+        A message of the log that cannot be read as one is left out; that alone makes no slice incomplete.
 
         Args:
             stream: The stream's name.
@@ -148,8 +150,8 @@ class Departed:
 class Presence(Protocol):
     """Who is in which group, over all nodes. Changes are atomic: a limit holds across nodes.
 
-    A session belongs to a node and is gone when that node's lease is (`Membership`). The session of
-    node ``""`` belongs to none and stays until it leaves.
+    A session belongs to a node and is gone when that node's lease is (`Membership`): a node beats before
+    its sessions join. The session of node ``""`` belongs to none and stays until it leaves.
     """
 
     async def join(
@@ -172,7 +174,8 @@ class Presence(Protocol):
             node: The node whose end ends the session; ``""`` for none.
             info: What to show of the member; None keeps what is there.
             limit: The most members the group may have.
-            exclusive: Refuse a member who is in the group already.
+            exclusive: Refuse a member who has a session in the group already. One whose grace period runs
+                has none, and may come back.
 
         Raises:
             AlreadyJoinedError: ``exclusive``, and the member is there. Checked before ``limit``.
@@ -289,14 +292,15 @@ class Backend(Protocol):
         """Listen to a stream; returns when the subscription is live.
 
         Args:
-            stream: The stream's name.
+            stream: The stream's name. A second call, with ``history`` where the first was without, adds
+                the log's messages.
             history: Its messages are kept: they arrive through the log's order. Messages of the same
                 stream that are published without history (`publish`) arrive as well, at once.
         """
         ...
 
     async def unsubscribe(self, stream: str) -> None:
-        """Stop listening to a stream."""
+        """Stop listening to a stream; one that is not listened to is ignored, as is a server that is away."""
         ...
 
     async def publish(self, message: Message) -> None:

@@ -10,6 +10,7 @@ __all__ = [
     "GroupFullError",
     "InvalidStreamError",
     "MessageTooLargeError",
+    "SlowConsumerError",
     "UnsupportedByBackendError",
 ]
 
@@ -29,7 +30,7 @@ class BusClosedError(BusError):
 
 
 class InvalidStreamError(BusError, ValueError):
-    """A stream's name is empty or longer than 255 bytes."""
+    """A stream's name is empty, longer than 255 bytes, or holds a control character."""
 
     status_hint = 422
 
@@ -38,6 +39,10 @@ class MessageTooLargeError(BusError, ValueError):
     """A message is larger than the bus carries."""
 
     status_hint = 413
+
+
+class SlowConsumerError(BusError):
+    """A subscriber has let more messages wait than it may (NATS' word for it)."""
 
 
 class GroupFullError(BusError):
