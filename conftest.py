@@ -81,9 +81,14 @@ pages = Sybil(
 )
 doors = Sybil(
     parsers=[PythonCodeBlockParser(), DocTestParser(), _indented_examples],
-    patterns=["src/lineside/*.py", "src/lineside/*/*.py"],
+    patterns=["src/lineside/*.py", "src/lineside/*/*.py", "src/lineside/*/[!_]*/*.py"],
     # The indented block of exceptions.py draws the tree of errors.
-    excludes=["src/lineside/*/_[!_]*.py", "src/lineside/*/__main__.py", "src/lineside/exceptions.py"],
+    excludes=[
+        "src/lineside/*/_[!_]*.py",
+        "src/lineside/*/*/_[!_]*.py",
+        "src/lineside/*/__main__.py",
+        "src/lineside/exceptions.py",
+    ],
     setup=_enter_page,
     teardown=_leave_page,
     document_types={".py": _Door},

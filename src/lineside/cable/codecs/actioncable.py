@@ -1,7 +1,12 @@
 """``actioncable-v1-json``: what ``@rails/actioncable`` and Turbo speak.
 
 A text frame is one JSON object. As in Rails a bad frame is never answered, and there is no frame for an
-error, for the answer to an action, or for the end of a subscription that the client has asked for.
+error, for the answer to an action, or for the end of a subscription that the client has asked for:
+
+    from lineside.cable.codecs import ActionCableJSON
+
+    asked = ActionCableJSON().decode('{"command": "message", "identifier": "x", "data": "{}"}')
+    assert (asked.identifier, asked.action) == ("x", "receive")
 
 ``@anycable/core`` drops a message that JavaScript takes for false: ``0``, ``""``, ``false`` and ``null``.
 Broadcast an object to reach both clients.

@@ -1,7 +1,12 @@
 """``actioncable-v1-ext-json``: AnyCable's extension of Action Cable, what ``@anycable/core`` speaks.
 
 Beside `actioncable-v1-json <lineside.cable.codecs.actioncable>` it has sessions that are restored, history
-by position or time, presence, and a ping in each direction.
+by position or time, presence, and a ping in each direction:
+
+    from lineside.cable.codecs import ActionCableExtJSON
+
+    asked = ActionCableExtJSON().decode('{"command": "history", "identifier": "x", "history": {"since": 9}}')
+    assert asked.history.since == 9
 """
 
 from lineside.cable.codecs import _actioncable_commands as commands

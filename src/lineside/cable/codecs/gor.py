@@ -3,7 +3,12 @@
 A client sends ``subscribe``, ``unsubscribe``, ``message`` and ``ping``; the channel's name is the
 subscription's identifier, and a message calls the channel's action ``receive``. It is answered
 ``{"type": "success" | "error" | "pong", "data": ..., "time": seconds}``; what a channel sends comes as
-``{"channel", "message", "time"}``. An error that is about a channel names it beside its ``data``.
+``{"channel", "message", "time"}``. An error that is about a channel names it beside its ``data``:
+
+    from lineside.cable.codecs import GorJSON
+
+    asked = GorJSON().decode('{"type": "message", "channel": "news", "data": {"body": "Hello"}}')
+    assert (asked.identifier, asked.action, asked.data) == ("news", "receive", {"body": "Hello"})
 
 A frame that names no channel is answered ``"Invalid message format"``, where Gor says nothing. Gor has
 neither history nor presence, so that their events are left out.

@@ -1,11 +1,16 @@
-"""``actioncable-v1-msgpack``, ``actioncable-v1-ext-msgpack`` and ``gohub-v1-msgpack``.
+r"""``actioncable-v1-msgpack``, ``actioncable-v1-ext-msgpack`` and ``gohub-v1-msgpack``.
 
 Each is the protocol of the same name over MessagePack instead of JSON: binary frames, one map each, with
 the same fields and the same meaning. So ``data`` of an Action Cable message is a JSON text here, too, as
 AnyCable's MessagePack encoder for JavaScript sends it.
 
 What JSON has no form for is refused: binary values, extensions, timestamps, numbers that are not finite or
-do not fit 64 signed bits, and keys that are no strings or come twice. Needs the extra ``cable``.
+do not fit 64 signed bits, and keys that are no strings or come twice. Needs the extra ``cable``:
+
+    from lineside.cable.codecs import GoHubMsgpack
+
+    asked = GoHubMsgpack().decode(b"\x82\xacmessage_type\xa4ping\xaamessage_id\x07")
+    assert (asked.type, asked.request_id) == ("ping", 7)
 """
 
 import time
