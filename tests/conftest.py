@@ -2,7 +2,14 @@
 
 import pytest
 
-from tests.services import postgres, postgres_url  # noqa: F401 - fixtures for every test
+from tests.services import (  # noqa: F401 - fixtures for every test
+    nats,
+    nats_url,
+    postgres,
+    postgres_url,
+    redis,
+    redis_url,
+)
 
 
 @pytest.fixture

@@ -13,14 +13,17 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 
 _POSTGRES_INSTALL = "install it (Debian: apt-get install postgresql), or put its binaries on PATH"
+_REDIS_INSTALL = "install it (Debian: apt-get install redis-server), or put redis-server on PATH"
+_NATS_INSTALL = "install it (Debian: apt-get install nats-server), or put nats-server on PATH"
 _START_SECONDS = 60
 
 
@@ -135,6 +138,185 @@ class Postgres:
             log = self._folder / "log"
             said = log.read_text()[-2_000:] if log.exists() else ""
             raise RuntimeError(f"{program} failed with {result.returncode}\n{said}")
+
+
+class Server:
+    """A server of one process on 127.0.0.1 that a test may kill, pause and bring back.
+
+    Args:
+        command: The program and its arguments; it stays in the foreground.
+        port: Where it listens.
+        data: What it keeps, which `start_empty` removes.
+    """
+
+    def __init__(self, command: Sequence[str], *, port: int, data: Path) -> None:
+        self.port = port
+        self.data = data
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it with what it has kept, and wait until it accepts connections."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        with (self.data.parent / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=self.data, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._accepts():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                said = (self.data.parent / "log").read_text(errors="replace")[-2_000:]
+                raise RuntimeError(f"{self._command[0]} did not start\n{said}")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """End it, letting it write what it wants to keep."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Bring it back with what it has kept."""
+        self.start()
+
+    def start_empty(self) -> None:
+        """Bring it back without anything, as if its volume were lost."""
+        shutil.rmtree(self.data)
+        self.start()
+
+    def pause(self) -> None:
+        """Stop it where it is: connections stay open, and nobody answers."""
+        os.kill(self._running.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        os.kill(self._running.pid, signal.SIGCONT)
+
+    @property
+    def _running(self) -> "subprocess.Popen[bytes]":
+        if self._process is None:
+            raise RuntimeError(f"{self._command[0]} is not running")
+        return self._process
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        self._process.send_signal(signal.SIGCONT)
+        self._process.wait(_START_SECONDS)
+        self._process = None
+
+    def _accepts(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        return False
+
+
+class Redis(Server):
+    """One Redis that writes each command to its file before a crash of its process could lose it.
+
+    Args:
+        folder: An empty folder.
+        arguments: Further settings, as on its command line.
+    """
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        program = shutil.which("redis-server")
+        if program is None:
+            missing("Redis", _REDIS_INSTALL)
+        port = _free_port()
+        listening = ("--bind", "127.0.0.1", "--port", str(port), "--daemonize", "no")
+        kept = ("--save", "", "--appendonly", "yes", "--appendfsync", "everysec")
+        super().__init__((program, *listening, *kept, *arguments), port=port, data=folder / "data")
+
+    @property
+    def url(self) -> str:
+        """Where its clients find it."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def _accepts(self) -> bool:
+        # It listens before it has read its file, and answers LOADING till then.
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1) as client:
+            client.sendall(b"PING\r\n")
+            return client.recv(64).startswith(b"+PONG")
+        return False
+
+
+class Nats(Server):
+    """One NATS server with JetStream, on disk.
+
+    Args:
+        folder: An empty folder.
+        arguments: Further settings, as on its command line.
+    """
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        program = shutil.which("nats-server")
+        if program is None:
+            missing("NATS", _NATS_INSTALL)
+        port = _free_port()
+        data = folder / "data"
+        listening = ("--addr", "127.0.0.1", "--port", str(port))
+        kept = ("--jetstream", "--store_dir", str(data))
+        super().__init__((program, *listening, *kept, *arguments), port=port, data=data)
+
+    @property
+    def url(self) -> str:
+        """Where its clients find it."""
+        return f"nats://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def running_redis(*arguments: str) -> Iterator[Redis]:
+    """Start a Redis for a block; a test that pauses or kills one has it for itself."""
+    with tempfile.TemporaryDirectory(prefix="lineside-redis-", ignore_cleanup_errors=True) as folder:
+        yield from _running(Redis(Path(folder), *arguments))
+
+
+@contextmanager
+def running_nats(*arguments: str) -> Iterator[Nats]:
+    """Start a NATS server for a block; a test that pauses or kills one has it for itself."""
+    with tempfile.TemporaryDirectory(prefix="lineside-nats-", ignore_cleanup_errors=True) as folder:
+        yield from _running(Nats(Path(folder), *arguments))
+
+
+_S = TypeVar("_S", bound=Server)
+
+
+def _running(server: _S) -> Iterator[_S]:
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """Start Redis for the session, with the first test that asks for it."""
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis: Redis) -> str:
+    """Give the URL of a running Redis."""
+    return redis.url
+
+
+@pytest.fixture(scope="session")
+def nats() -> Iterator[Nats]:
+    """Start a NATS server for the session, with the first test that asks for it."""
+    with running_nats() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nats_url(nats: Nats) -> str:
+    """Give the URL of a running NATS server."""
+    return nats.url
 
 
 @contextmanager
