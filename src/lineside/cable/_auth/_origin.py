@@ -81,7 +81,7 @@ class OriginPattern:
         scheme, separator, rest = entry.rpartition("://")
         self._subdomains = rest.startswith("*.")
         origin = Origin.parse(f"{scheme if separator else 'https'}://{rest.removeprefix('*.')}")
-        if origin is None:
+        if origin is None or entry == "null":
             raise CableConfigurationError(_advice(entry))
         if self._subdomains and "." not in origin.host.strip("."):
             raise CableConfigurationError(

@@ -117,7 +117,9 @@ class ConnectionRates:
         if not bucket.take():
             raise TooManyAttempts(bucket.seconds_until())
 
-    def __len__(self) -> int:
+    @property
+    def peer_count(self) -> int:
+        """How many peers are remembered."""
         return len(self._buckets)
 
 

@@ -135,7 +135,9 @@ class MemoryTickets:
         ends, value = self._open.pop(key, (0.0, None))
         return value if self._clock() < ends else None
 
-    def __len__(self) -> int:
+    @property
+    def open_count(self) -> int:
+        """How many are kept."""
         return len(self._open)
 
 
