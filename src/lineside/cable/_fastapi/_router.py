@@ -1,0 +1,121 @@
+"""The router of a cable: one line in an app."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
+
+from fastapi import APIRouter
+
+from lineside.bus import Backend, Bus
+from lineside.cable._auth._client_ids import ClientIds
+from lineside.cable._auth._jwt import JWTAuthentication
+from lineside.cable._auth._origins import OriginPolicy
+from lineside.cable._auth._permissions import AnonymousRights
+from lineside.cable._cable import Cable
+from lineside.cable._channel import Channel
+from lineside.cable._channel_injection import NewAbility
+from lineside.cable._codec import Codec
+from lineside.cable._errors import CableConfigurationError
+from lineside.cable._fastapi._endpoint import RouterEndpoint
+from lineside.cable._fastapi._gate import Gate
+from lineside.cable._fastapi._health import HEALTH, add_health
+from lineside.cable._fastapi._identities import IdentifiedBy
+from lineside.cable._fastapi._injection import Injection
+from lineside.cable._fastapi._lifespan import CableLifespan
+from lineside.cable._fastapi._routes import SocketRoute
+from lineside.cable._limits import CableLimits
+from lineside.cable._registry import ChannelRegistry
+from lineside.cable.codecs import CodecRegistry, standard_codecs
+
+__all__ = ["CableRouter", "cable_router"]
+
+
+class CableRouter(APIRouter):
+    """A router with a cable; made by `cable_router`.
+
+    Attributes:
+        cable: The cable: broadcast with it anywhere in the app.
+    """
+
+    cable: Cable
+
+
+def cable_router(
+    channels: Iterable[type[Channel]] = (),
+    *,
+    bus: str | Backend | Bus = "memory://",
+    authenticate: Callable[..., Any] | JWTAuthentication | Any = None,
+    anonymous: AnonymousRights | None = None,
+    identified_by: IdentifiedBy | None = None,
+    ability: NewAbility | None = None,
+    origins: Sequence[str] | Literal["*"] | OriginPolicy | None = None,
+    codecs: CodecRegistry | Iterable[Codec] | None = None,
+    default_codec: str | None = None,
+    limits: CableLimits | None = None,
+    name: str = "default",
+) -> CableRouter:
+    """Return a router that serves a cable: ``app.include_router(cable_router(...), prefix="/cable")``.
+
+    The cable starts with the app and stops behind it. At the prefix itself is the WebSocket, below it
+    ``/health``.
+
+    Args:
+        channels: What clients may subscribe to.
+        bus: Carries messages between processes: a URL, a backend, or a `Bus` that somebody else connects.
+        authenticate: Tells who connects, before the upgrade: any dependency of FastAPI that returns (or
+            yields) a user or an `Identity`, None for nobody, and refuses with ``HTTPException``; or
+            `JWTAuthentication`. What it opened is closed before the socket lives on. Without one everybody
+            is a guest.
+        anonymous: What guests may do. Where there is an authentication, nobody is let in without it
+            unless this is given.
+        identified_by: Makes the identifiers of a user, by which ``cable.disconnect`` finds connections (as
+            Rails' ``identified_by``); default: ``{"user_id": user.id}``.
+        ability: Makes the ability of a connection, for `Channel.authorize`.
+        origins: From which pages browsers may connect: origins, ``"*"``, or an `OriginPolicy`; default: the
+            app's own origin.
+        codecs: The protocols that are spoken; default: all of ours.
+        default_codec: The name of the one for clients that ask for none; default: ``"gohub"``.
+        limits: The bounds; ``history`` among them.
+        name: What the app calls the cable, where it has several.
+
+    Raises:
+        CableConfigurationError: A channel or a setting cannot be; the message says what to write.
+    """
+    limits = limits or CableLimits()
+    gate = Gate(
+        origins=_origins(origins, authenticate),
+        authenticate=authenticate,
+        anonymous=anonymous,
+        identified_by=identified_by,
+        client_ids=ClientIds(),
+    )
+    registry = ChannelRegistry(channels, inject=Injection(gate.call), ability=ability, limits=limits)
+    cable = Cable(registry, bus=bus, codecs=_codecs(codecs, default_codec, limits), limits=limits)
+    endpoint = RouterEndpoint(cable, gate)
+    lifespan = CableLifespan(
+        cable, name=name, gate=gate, endpoint=endpoint, marker=lambda: health, below=HEALTH
+    )
+    router = CableRouter(lifespan=lifespan, tags=["cable"])
+    router.cable = cable
+    router.routes += [SocketRoute("", endpoint, name=name), SocketRoute("/", endpoint, name=name)]
+    health = add_health(router, cable)
+    return router
+
+
+def _origins(given: Sequence[str] | Literal["*"] | OriginPolicy | None, authenticate: Any) -> OriginPolicy:
+    if isinstance(given, OriginPolicy):
+        return given
+    # Of a dependency nobody knows whether it reads a cookie, which every page's request would carry.
+    cookies = authenticate is not None and not isinstance(authenticate, JWTAuthentication)
+    return OriginPolicy(given, cookies=cookies)
+
+
+def _codecs(
+    given: CodecRegistry | Iterable[Codec] | None, default: str | None, limits: CableLimits
+) -> CodecRegistry:
+    if isinstance(given, CodecRegistry):
+        if default is not None:
+            raise CableConfigurationError("a CodecRegistry has its own default: CodecRegistry(default=...)")
+        return given
+    if given is None:
+        given = standard_codecs(max_bytes=limits.frame_bytes, max_depth=limits.json_depth)
+    return CodecRegistry(given, default=default)
