@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, ove
 
 from lineside.cable._actions import actions_of
 from lineside.cable._channel_declaration import Declaration, declaration_of
-from lineside.cable._channel_streams import Streaming
+from lineside.cable._channel_streams import Streaming, has_been_asked
 from lineside.cable._channel_values import on_loop
 from lineside.cable._errors import CableConfigurationError
 
@@ -28,9 +28,11 @@ class _Authorized(Awaitable[_Subject], Generic[_Subject]):
     def __init__(self, subject: _Subject) -> None:
         self.subject = subject
 
-    def __await__(self) -> Generator[None, None, _Subject]:
+    def __await__(self) -> Generator[Any, Any, _Subject]:
+        return self._give().__await__()
+
+    async def _give(self) -> _Subject:
         return self.subject
-        yield
 
 
 class Channel(Streaming):
@@ -76,7 +78,9 @@ class Channel(Streaming):
                     f"{type(self).__name__} has no ability; declare the attribute `ability: CurrentAbility`, "
                     "or give the router ability="
                 )
-            return state.new_ability(state.subscription.connection)
+            made = state.new_ability(state.subscription.connection)
+            state.asked_before = has_been_asked(made)
+            return made
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

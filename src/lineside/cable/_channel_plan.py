@@ -16,6 +16,7 @@ from lineside.cable._channel_injection import (
     refuse_dependencies,
 )
 from lineside.cable._channel_marks import Periodic
+from lineside.cable._channel_values import json_value
 from lineside.cable._errors import CableConfigurationError
 from lineside.callbacks import Planned, adapted
 
@@ -32,7 +33,7 @@ class ActionPlan:
         name: The method's name.
         call: What runs, with the channel as its first argument.
         arguments: What it takes from the client.
-        answers: Makes the answer of what it returned; None to answer with that as it is.
+        answers: Shapes the answer by the return annotation; None when there is none.
         callbacks: What runs around it.
     """
 
@@ -45,7 +46,7 @@ class ActionPlan:
     def answer(self, returned: Any) -> Any:
         """Return the answer as a JSON value, shaped by the return annotation as FastAPI's responses are."""
         if self.answers is None:
-            return returned
+            return json_value(returned)
         checked = self.answers.validate_python(returned, from_attributes=True)
         return self.answers.dump_python(checked, mode="json", by_alias=True)
 
@@ -117,6 +118,7 @@ def plan_channel(
         CableConfigurationError: The class cannot be a channel that clients may use; the message says why.
     """
     _check(channel)
+    _check_parameters(channel)
     declared = channel.__lineside_declaration__
     dependencies = dependencies_of(channel)
     if inject is None:
@@ -160,6 +162,24 @@ def _check(channel: type[Channel]) -> None:
         raise CableConfigurationError(
             f"{channel.__name__}.__init__ {error}; a channel is made without arguments, for each subscription"
         ) from None
+
+
+def _check_parameters(channel: type[Channel]) -> None:
+    """Refuse what would be called with other arguments than it takes."""
+    declared = channel.__lineside_declaration__
+    # By name, how many arguments beside `self` it may be given: an after gets the result, a rescue the error.
+    given = {"unsubscribed": 0, **dict.fromkeys((each.name for each in declared.periodics), 0)}
+    for callbacks in declared.callbacks.values():
+        given |= {each.name: int(each.kind == "after") for each in callbacks.entries}
+    given |= dict.fromkeys(declared.rescues.values(), 1)
+    for name, most in given.items():
+        parameters = list(inspect.signature(getattr(channel, name)).parameters.values())[1:]
+        needed = [each for each in parameters if each.default is inspect.Parameter.empty]
+        if len(needed) > most:
+            raise CableConfigurationError(
+                f"{channel.__name__}.{name} takes `{needed[most]}`, which nobody gives it; "
+                "read self.params, or keep what `subscribed` found in an attribute"
+            )
 
 
 def _has_own(channel: type[Channel], name: str) -> bool:

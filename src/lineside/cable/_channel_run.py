@@ -4,16 +4,16 @@ import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any, Final
 
 from lineside.cable._channel_errors import answer_of
 from lineside.cable._channel_plan import ActionPlan, ChannelPlan, TimerPlan
-from lineside.cable._channel_streams import ChannelState
+from lineside.cable._channel_streams import ChannelState, has_been_asked
 from lineside.cable._errors import ErrorCode, RequestFailed
 from lineside.cable._periodic import Timers
 from lineside.cable._ports import SubscriptionPort
-from lineside.callbacks import CallbackRun, Planned, run_callbacks
+from lineside.callbacks import CallbackRun, Planned
 from lineside.exceptions import CallbackError
 
 __all__ = ["OpenChannel"]
@@ -88,7 +88,8 @@ class OpenChannel:
         return await self._run(functools.partial(self._perform, plan, data))
 
     async def _subscribe(self) -> None:
-        subscription, asked_before = self._state.subscription, self._has_asked()
+        subscription = self._state.subscription
+        self._state.asked_before = has_been_asked(vars(self._channel).get("ability"))
         self._entered = True
         run = CallbackRun(_refuse_value)
         try:
@@ -96,19 +97,20 @@ class OpenChannel:
                 await run.enter(planned, self._channel)
                 if subscription.rejected:
                     return
-            await self._call_subscribed(asked_before=asked_before)
+            await self._call_subscribed()
         except BaseException as error:  # noqa: BLE001 - the run is left in order, cancellation too
             await run.finish(error=error)
         await run.finish(halted=subscription.rejected)
 
-    async def _call_subscribed(self, *, asked_before: bool) -> None:
+    async def _call_subscribed(self) -> None:
         plan, state = self._plan.subscribed, self._state
         arguments = plan.arguments.read(state.subscription.params)
         self._subscribed = True
         await plan.call(self._channel, **arguments)
         if state.subscription.rejected or self._plan.channel.public or state.decided:
             return
-        if self._has_asked() and not asked_before:
+        # What has not been made has not been asked: looking `ability` up would make it.
+        if has_been_asked(vars(self._channel).get("ability")) and not state.asked_before:
             return
         _logger.warning(
             "%s: nothing decided who may subscribe, so nobody may; call self.authorize(...), self.allow(...) "
@@ -117,16 +119,12 @@ class OpenChannel:
         )
         state.subscription.reject()
 
-    def _has_asked(self) -> bool:
-        # What has not been made has not been asked: looking it up would make it.
-        return bool(getattr(vars(self._channel).get("ability"), "asked", False))
-
     async def _unsubscribe(self) -> None:
         async def work() -> None:
             if self._plan.unsubscribed is not None and self._subscribed:
                 await self._plan.unsubscribed(self._channel)
 
-        await run_callbacks(self._plan.unsubscribe, self._channel, work)
+        await self._around(self._plan.unsubscribe, work)
 
     async def _perform(self, plan: ActionPlan, data: Mapping[str, Any]) -> Any:
         async def work() -> Any:
@@ -161,25 +159,24 @@ class OpenChannel:
         """Do a piece of work with injected attributes; errors are rescued behind them."""
         async with self._lock or nullcontext():
             try:
-                async with self._resources() as values:
-                    vars(self._channel).update(values)
-                    return await work()
+                return await self._with_injected(work)
             except Exception as error:  # noqa: BLE001 - rescued or raised again
                 return await self._rescue(error)
             finally:
-                self._forget()
+                vars(self._channel).pop("ability", None)
 
-    def _resources(self) -> AbstractAsyncContextManager[Mapping[str, Any]]:
-        plan = self._plan
+    async def _with_injected(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        plan, held = self._plan, vars(self._channel)
         if plan.inject is None or not plan.dependencies:
-            return nullcontext({})
-        return plan.inject(plan.channel, self._channel.connection)
-
-    def _forget(self) -> None:
-        held = vars(self._channel)
-        held.pop("ability", None)
-        for name in self._plan.dependencies:
-            held.pop(name, None)
+            return await work()
+        async with plan.inject(plan.channel, self._channel.connection) as values:
+            held.update(values)
+            try:
+                return await work()
+            finally:
+                # A rescue must not find a session that is closed already: it would open it again.
+                for name in plan.dependencies:
+                    held.pop(name, None)
 
     async def _rescue(self, error: Exception) -> Any:
         plan = self._plan.rescue_for(error)

@@ -15,7 +15,7 @@ from lineside.cable._ports import ConnectionPort, StreamTransform, SubscriptionP
 if TYPE_CHECKING:
     from lineside.cable._cable import Cable
 
-__all__ = ["ChannelState", "Streaming"]
+__all__ = ["ChannelState", "Streaming", "has_been_asked"]
 
 
 @dataclass(slots=True)
@@ -26,13 +26,20 @@ class ChannelState:
         subscription: The subscription.
         new_ability: Makes the ability of one run; None when the registry has none.
         decided: Somebody said that the client may subscribe.
+        asked_before: The run's ability had been asked something when the run got it.
         action: The name of the action that runs.
     """
 
     subscription: SubscriptionPort
     new_ability: Callable[[ConnectionPort], Any] | None = None
     decided: bool = False
+    asked_before: bool = False
     action: str | None = None
+
+
+def has_been_asked(ability: object) -> bool:
+    """Tell whether an ability has been asked anything (`lineside.abilities.Ability.asked`)."""
+    return bool(getattr(ability, "asked", False))
 
 
 class Streaming:

@@ -39,8 +39,7 @@ class Timers:
         for handle in self._handles.values():
             handle.cancel()
         self._handles.clear()
-        # A timer's own method may have ended the subscription: it goes on to its end.
-        running = [task for task in self._tasks if task is not asyncio.current_task()]
+        running = list(self._tasks)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
