@@ -21,7 +21,7 @@ from lineside.cable._fastapi._health import HEALTH, add_health
 from lineside.cable._fastapi._identities import IdentifiedBy
 from lineside.cable._fastapi._injection import Injection
 from lineside.cable._fastapi._lifespan import CableLifespan
-from lineside.cable._fastapi._routes import SocketRoute
+from lineside.cable._fastapi._routes import add_sockets
 from lineside.cable._limits import CableLimits
 from lineside.cable._registry import ChannelRegistry
 from lineside.cable.codecs import CodecRegistry, standard_codecs
@@ -96,7 +96,7 @@ def cable_router(
     )
     router = CableRouter(lifespan=lifespan, tags=["cable"])
     router.cable = cable
-    router.routes += [SocketRoute("", endpoint, name=name), SocketRoute("/", endpoint, name=name)]
+    add_sockets(router, endpoint, name=name)
     health = add_health(router, cable)
     return router
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import params
+from fastapi import APIRouter, HTTPException, params
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, WebSocketRoute
 
 from lineside.cable._errors import CableConfigurationError
 
-__all__ = ["Place", "SocketRoute", "place_of"]
+__all__ = ["Place", "SocketRoute", "add_sockets", "place_of"]
 
 
 class SocketRoute(WebSocketRoute):
@@ -28,6 +28,24 @@ class SocketRoute(WebSocketRoute):
         super().__init__(path or "/", endpoint, name=name)
         # FastAPI puts the prefix in front of it where the router is included.
         self.path = path
+
+
+def add_sockets(router: APIRouter, endpoint: Any, *, name: str) -> None:
+    """Add the WebSocket at the router's prefix, with and without a slash behind it.
+
+    Args:
+        router: The cable's router.
+        endpoint: The ASGI app.
+        name: For ``url_path_for``.
+    """
+    router.routes += [SocketRoute("", endpoint, name=name), SocketRoute("/", endpoint, name=name)]
+    router.add_api_route("", _ask_for_upgrade, methods=["GET"], include_in_schema=False)
+
+
+async def _ask_for_upgrade() -> None:
+    # RFC 9110 section 15.5.22: the answer names the protocol.
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    raise HTTPException(426, "this is a WebSocket endpoint; connect with a WebSocket client", headers)
 
 
 @dataclass(frozen=True, slots=True)
