@@ -19,6 +19,7 @@ soon as lineside is installed, has the fixtures ``test_app`` and ``capture_event
 
 from lineside.testing._abilities import assert_all_authorized, assert_can, assert_cannot
 from lineside.testing._app import TestApp
+from lineside.testing._bus_conformance import BusConformance
 from lineside.testing._database import TestDatabase
 from lineside.testing._events import EventLog, capture_events
 from lineside.testing._factories import Factory
@@ -29,6 +30,7 @@ from lineside.testing._transactional import TransactionalTests, transactional_te
 
 __all__ = [
     "Association",
+    "BusConformance",
     "EventLog",
     "Factory",
     "Sequence",

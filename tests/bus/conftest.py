@@ -1,0 +1,37 @@
+"""Every backend of the bus by name; a test of the suite runs once for each."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lineside.bus import Backend, BackendOptions
+from lineside.bus.memory import MemoryBackend, MemoryBroker
+
+MakeBackend = Callable[[BackendOptions], Backend]
+
+
+def _memory(request: pytest.FixtureRequest) -> MakeBackend:
+    brokers: dict[str, MemoryBroker] = {}
+
+    def make(options: BackendOptions) -> Backend:
+        return MemoryBackend(brokers.setdefault(options.namespace, MemoryBroker()))
+
+    return make
+
+
+def _redis(request: pytest.FixtureRequest) -> MakeBackend:
+    from lineside.bus.redis import RedisBackend
+
+    url: str = request.getfixturevalue("redis_url")
+    return lambda options: RedisBackend(url, options)
+
+
+# One line per backend: a function that starts its server and returns what makes one more node on it.
+BACKENDS: dict[str, Callable[[pytest.FixtureRequest], MakeBackend]] = {"memory": _memory, "redis": _redis}
+
+
+@pytest.fixture(params=BACKENDS)
+def make_backend(request: Any) -> MakeBackend:
+    """Give what makes nodes on one server, for each backend in turn."""
+    return BACKENDS[request.param](request)
