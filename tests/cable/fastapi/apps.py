@@ -86,7 +86,9 @@ class Site:
             async with self.client(path, **options):
                 raise AssertionError("the connection was let in")
         except websockets.InvalidStatus as refused:
-            return refused.response.status_code, json.loads(refused.response.body or b"null")
+            body = refused.response.body.decode()
+            is_json = refused.response.headers.get("content-type") == "application/json"
+            return refused.response.status_code, json.loads(body) if is_json else body
 
 
 @asynccontextmanager

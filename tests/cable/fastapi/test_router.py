@@ -69,9 +69,7 @@ async def test_two_cables_of_one_app_are_told_apart_by_name() -> None:
     app.include_router(cable_router([Chat], name="staff"), prefix="/staff")
 
     @app.post("/say/{where}")
-    async def say(
-        where: str, cable: CableDep, staff: Annotated[Any, Depends(cable_named("staff"))]
-    ) -> None:
+    async def say(where: str, cable: CableDep, staff: Annotated[Any, Depends(cable_named("staff"))]) -> None:
         await (staff if where == "staff" else cable).broadcast("room:1", where)
 
     async with (
