@@ -86,7 +86,9 @@ def test_any_text_is_an_identifier_or_is_answered(text: str) -> None:
     assert isinstance(params, dict)
 
 
-@given(st.dictionaries(st.text(), st.recursive(st.none() | st.integers() | st.text(), st.lists)))
+@given(
+    st.dictionaries(st.text(), st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=5))
+)
 def test_any_json_object_is_an_identifier_or_is_answered(values: Any) -> None:
     """T15: the same for JSON."""
     with suppress(RequestFailed):
