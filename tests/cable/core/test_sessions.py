@@ -1,0 +1,94 @@
+"""Going on with an earlier session: on any node, for its own client, and only where it may still be."""
+
+from typing import ClassVar
+
+import pytest
+
+from lineside.bus.memory import MemoryBroker
+from lineside.cable._channel import Channel
+from lineside.cable._identity import Identity
+from tests.cable.core.cables import EXT, V1, cable, client, identifier, messages, subscribe
+from tests.cable.core.test_replay import position
+from tests.cable.fakes import FakeClient, eventually, running
+
+pytestmark = pytest.mark.anyio
+
+FEED, OTHER = identifier("Feed"), identifier("Feed", room=2)
+
+
+class Feed(Channel):
+    banned: ClassVar[set[str]] = set()
+
+    async def subscribed(self, room: int = 1) -> None:
+        if self.connection.client_id in self.banned:
+            self.reject()
+            return
+        self.allow("everybody who is connected")
+        await self.stream_from("feed" if room == 1 else f"feed:{room}")
+
+
+ALICE = Identity(id="alice")
+
+
+async def _seen(node, broker) -> FakeClient:  # type: ignore[no-untyped-def]
+    alice = await client(node, EXT, identity=ALICE)
+    await subscribe(alice, FEED)
+    await node.broadcast("feed", 1)
+    await alice.receive(lambda frame: frame.get("message") == 1)
+    await alice.close()
+    return alice
+
+
+async def test_a_session_goes_on_at_another_node_without_a_word_about_its_subscriptions() -> None:
+    broker = MemoryBroker()
+    async with running(one := cable([Feed], broker=broker), two := cable([Feed], broker=broker)):
+        before = await _seen(one, broker)
+        await one.broadcast("feed", 2)
+        again = await client(two, EXT, identity=ALICE, restore=before.connection.id)
+        welcome = again.frames()[0] if again.frames() else await again.receive()
+        assert welcome["restored"] is True
+        assert welcome["restored_ids"] == [FEED]
+        await one.broadcast("feed", 3)
+        await again.send({"command": "history", "identifier": FEED, "history": position(before)})
+        await again.receive(lambda frame: frame.get("message") == 3)
+        assert messages(again, FEED) == [2, 3]
+
+
+async def test_a_session_is_good_for_its_own_client_and_once() -> None:
+    async with running(node := cable([Feed])):
+        before = await _seen(node, None)
+        thief = await client(node, EXT, identity=Identity(id="mallory"), restore=before.connection.id)
+        assert "restored" not in await thief.receive()
+        assert not thief.connection.subscriptions
+        again = await client(node, EXT, identity=ALICE, restore=before.connection.id)
+        assert "restored" not in await again.receive()
+
+
+async def test_a_channel_decides_anew_whether_its_client_may_listen() -> None:
+    async with running(node := cable([Feed])):
+        before = await _seen(node, None)
+        Feed.banned.add("alice")
+        try:
+            again = await client(node, EXT, identity=ALICE, restore=before.connection.id)
+            welcome = await again.receive()
+            assert welcome["restored_ids"] == []
+            assert not again.connection.subscriptions
+        finally:
+            Feed.banned.clear()
+
+
+async def test_who_was_told_not_to_come_back_has_no_session_to_go_on_with() -> None:
+    async with running(node := cable([Feed])):
+        alice = await client(node, EXT, identity=ALICE)
+        await subscribe(alice, FEED)
+        await node.disconnect({"client_id": "alice"}, reconnect=False)
+        await eventually(lambda: not node.connections)
+        again = await client(node, EXT, identity=ALICE, restore=alice.connection.id)
+        assert "restored" not in await again.receive()
+
+
+async def test_plain_clients_are_never_restored() -> None:
+    async with running(node := cable([Feed])):
+        before = await _seen(node, None)
+        again = await client(node, V1, identity=ALICE, restore=before.connection.id)
+        assert await again.receive() == {"type": "welcome"}
