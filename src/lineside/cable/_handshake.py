@@ -20,8 +20,10 @@ Admit = Callable[[Scope], Awaitable[Identity]]
 
 _TOKEN_PROTOCOL: Final = "anycable-token."  # noqa: S105 - the prefix, as AnyCable's clients write it
 _SECRET_HEADERS: Final = frozenset(
-    {b"authorization", b"cookie", b"proxy-authorization", b"sec-websocket-key", b"x-api-key", b"x-jid"}
+    {b"authorization", b"cookie", b"proxy-authorization", b"x-api-key", b"x-jid"}
 )
+# Of the upgrade alone; they would be kept for as long as the connection lives.
+_HOP_HEADERS: Final = frozenset({b"connection", b"upgrade"})
 _SECRET_PARAMETERS: Final = frozenset({"access_token", "jid", "sid", "ticket", "token"})
 _MAX_SESSION_CHARS: Final = 128
 _DEFAULT_CLOSE_CODE: Final = 4403
@@ -147,7 +149,7 @@ def restored_session(scope: Scope) -> str | None:
 
 def _may_stay(pair: tuple[bytes, bytes]) -> bool:
     name = pair[0].lower()
-    return name not in _SECRET_HEADERS and name != b"sec-websocket-protocol"
+    return name not in _SECRET_HEADERS and name not in _HOP_HEADERS and not name.startswith(b"sec-websocket-")
 
 
 def _without_secrets(query: bytes) -> bytes:

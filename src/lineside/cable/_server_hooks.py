@@ -7,6 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from lineside.cable._keepalive import Keepalive
+
 if TYPE_CHECKING:
     from lineside.cable.asgi import CableEndpoint
 
@@ -38,10 +40,14 @@ class ServerHooks:
 
     Args:
         app: The app; it stands in the scopes of the connections that a server class serves past it.
+
+    Attributes:
+        keepalive: Pings the connections that a server class serves; made by the first of them.
     """
 
     def __init__(self, app: Any = None) -> None:
         self.app = app
+        self.keepalive: Keepalive | None = None
         self._endpoints: dict[str, CableEndpoint] = {}
         self._drains: list[Drain] = []
 

@@ -18,7 +18,8 @@ from tests.cable.server.cables import App, EchoCable, serving, until
 
 pytestmark = pytest.mark.anyio
 
-KINDS = ["websockets-sansio", "websockets", "wsproto"]
+LEAN = "lineside.cable.uvicorn:LeanProtocol"
+KINDS = ["websockets-sansio", "websockets", "wsproto", LEAN]
 
 
 @pytest.fixture(params=KINDS)
