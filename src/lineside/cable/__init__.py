@@ -1,1 +1,123 @@
-"""Channels over WebSockets: Action Cable, GoHub and Gor, laid beside a FastAPI app."""
+"""Channels, rooms and streams over WebSockets, on one node or many.
+
+A channel decides who may listen to what, and what a client may do:
+
+    from lineside.cable import Channel
+
+    class ChatChannel(Channel):
+        async def subscribed(self, room: int) -> None:
+            self.allow("everybody may read the rooms")
+            await self.stream_from(f"room:{room}")
+
+        async def speak(self, text: str) -> None:
+            await self.broadcast(f"room:{self.params['room']}", {"text": text})
+
+``lineside.cable.fastapi.cable_router`` serves it in an app. Clients of Action Cable, AnyCable, GoHub and
+Gor connect unchanged; ``lineside.bus`` carries messages between nodes.
+"""
+
+from lineside.cable._asyncapi import asyncapi_document
+from lineside.cable._auth._bearer import BearerKey
+from lineside.cable._auth._client_ids import ClientIds
+from lineside.cable._auth._close_codes import CloseCode
+from lineside.cable._auth._jwt import JWTAuthentication
+from lineside.cable._auth._jwt_keys import JWTKey
+from lineside.cable._auth._origins import OriginPolicy
+from lineside.cable._auth._permissions import AnonymousRights
+from lineside.cable._auth._refusals import (
+    AccessRefused,
+    ClientIdRefused,
+    IdentityMismatch,
+    InvalidTicket,
+    InvalidToken,
+    MissingToken,
+    OriginRefused,
+    TokenExpired,
+    TooManyAttempts,
+)
+from lineside.cable._auth._signed_streams import SignedStreams
+from lineside.cable._auth._tickets import MemoryTickets, Tickets, TicketStore
+from lineside.cable._cable import Cable
+from lineside.cable._channel import Channel
+from lineside.cable._channel_identifiers import identified_by
+from lineside.cable._channel_marks import (
+    after_command,
+    after_subscribe,
+    after_unsubscribe,
+    around_command,
+    before_command,
+    before_subscribe,
+    before_unsubscribe,
+    periodically,
+    rescue_from,
+)
+from lineside.cable._codec import Codec
+from lineside.cable._connection import Connection
+from lineside.cable._direct import Delivery
+from lineside.cable._errors import (
+    CableConfigurationError,
+    CableError,
+    ErrorCode,
+    RequestFailed,
+    UnknownChannelError,
+)
+from lineside.cable._identity import PERMISSIONS, Identity
+from lineside.cable._limits import CableLimits
+from lineside.cable._ports import ConnectionPort
+from lineside.cable._registry import ChannelRegistry
+from lineside.cable._server_event import EVENT_NAMES, ServerEvent
+from lineside.cable._stats import CableStats
+from lineside.cable._wire import Wire
+
+__all__ = [
+    "EVENT_NAMES",
+    "PERMISSIONS",
+    "AccessRefused",
+    "AnonymousRights",
+    "BearerKey",
+    "Cable",
+    "CableConfigurationError",
+    "CableError",
+    "CableLimits",
+    "CableStats",
+    "Channel",
+    "ChannelRegistry",
+    "ClientIdRefused",
+    "ClientIds",
+    "CloseCode",
+    "Codec",
+    "Connection",
+    "ConnectionPort",
+    "Delivery",
+    "ErrorCode",
+    "Identity",
+    "IdentityMismatch",
+    "InvalidTicket",
+    "InvalidToken",
+    "JWTAuthentication",
+    "JWTKey",
+    "MemoryTickets",
+    "MissingToken",
+    "OriginPolicy",
+    "OriginRefused",
+    "RequestFailed",
+    "ServerEvent",
+    "SignedStreams",
+    "TicketStore",
+    "Tickets",
+    "TokenExpired",
+    "TooManyAttempts",
+    "UnknownChannelError",
+    "Wire",
+    "after_command",
+    "after_subscribe",
+    "after_unsubscribe",
+    "around_command",
+    "asyncapi_document",
+    "before_command",
+    "before_subscribe",
+    "before_unsubscribe",
+    "identified_by",
+    "periodically",
+    "rescue_from",
+]
