@@ -151,7 +151,7 @@ def _request_id(frame: Any) -> Any:
 
 async def client(
     cable: Cable,
-    codec: Codec | str = "gohub-v1-json",
+    codec: Codec | str = "gohub",
     *,
     id: str | None = None,
     permissions: Sequence[str] = (),

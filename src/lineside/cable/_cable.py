@@ -13,10 +13,8 @@ from lineside.bus import NO_HISTORY, Backend, Bus, Departed, Discontinuity, Publ
 from lineside.cable._auth._rates import TokenBucket
 from lineside.cable._cluster import Cluster
 from lineside.cable._codec import Codec
-from lineside.cable._commands import Request
 from lineside.cable._connection import Connection, State
 from lineside.cable._drain import drain
-from lineside.cable._errors import ErrorCode, RequestFailed
 from lineside.cable._events import HistoryRejection
 from lineside.cable._frame import Frame
 from lineside.cable._hub import Hub, LocalStream
@@ -27,6 +25,7 @@ from lineside.cable._outbox import Flusher
 from lineside.cable._ports import Channels, Handshake
 from lineside.cable._presence import CablePresence
 from lineside.cable._pulse import Pulse
+from lineside.cable._sdk import CableSDK
 from lineside.cable._serve import end
 from lineside.cable._sessions import Sessions
 from lineside.cable._stats import CableStats
@@ -53,7 +52,7 @@ class Buckets:
     subscriptions: TokenBucket
 
 
-class Cable:
+class Cable(CableSDK):
     """Channels, rooms and streams on one node, with the other nodes behind the bus.
 
     Args:
@@ -61,6 +60,8 @@ class Cable:
         bus: Carries messages between nodes: a URL, a backend, or a `Bus` of your own.
         codecs: The protocols that are spoken; default: all of ours.
         limits: The bounds.
+        replace_sessions: A client that connects again takes the place of its earlier connections (4409), as
+            in GoHub; by default it has several.
         clock: Returns the seconds since 1970; for tests.
         monotonic: Returns seconds that never go back; for tests.
         new_id: Makes the ids of connections; for tests.
@@ -73,6 +74,7 @@ class Cable:
         bus: str | Backend | Bus = "memory://",
         codecs: CodecRegistry | None = None,
         limits: CableLimits | None = None,
+        replace_sessions: bool = False,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         new_id: Callable[[], str] = lambda: secrets.token_hex(12),
@@ -98,6 +100,7 @@ class Cable:
         self.pulse = Pulse(self)
         self.cluster = Cluster(self)
         self.cluster.on("disconnect", self._disconnect_here)
+        super().__init__(self, replace_sessions=replace_sessions)
         self.connections: dict[str, Connection] = {}
         self.emptied = asyncio.Event()
         self.accepting = False
@@ -110,9 +113,11 @@ class Cable:
         Raises:
             BusUnavailable: The bus does not answer.
         """
+        self.messages.check()
         if self._owns_bus:
             await self.bus.connect()
         await self.cluster.start()
+        await self.events.start()
         self.pulse.start()
         self.accepting = True
 
@@ -121,6 +126,8 @@ class Cable:
         await self.drain(seconds=0.0)
         await self.pulse.stop()
         await self.sessions.close()
+        await self.events.stop(self.limits.close_seconds)
+        await self.questions.stop()
         await self.cluster.stop()
         self.flusher.close()
         if self._owns_bus:
@@ -170,15 +177,19 @@ class Cable:
         self.connections[connection.id] = connection
         self.stats.connections_opened += 1
         self.pulse.add(connection)
+        self.events.fire("client_connected", connection=connection)
 
     async def ended(self, connection: Connection) -> None:
         """Let everything of a connection end whose socket is gone."""
         self.pulse.remove(connection)
         try:
             await self.sessions.keep(connection)
+            await self.rooms.seats.ended(connection)
             for subscription in list(connection.subscriptions.values()):
                 await end(subscription, grace_seconds=self.limits.presence_seconds)
+            await self.clients.left(connection)
         finally:
+            self.events.fire("client_disconnected", connection=connection)
             self.connections.pop(connection.id, None)
             self.stats.connections_closed += 1
             if not self.connections:
@@ -191,10 +202,6 @@ class Cable:
             TokenBucket(limits.messages_per_second, limits.messages_burst, clock=self.monotonic),
             TokenBucket(limits.subscriptions_per_second, limits.subscriptions_burst, clock=self.monotonic),
         )
-
-    async def dispatch(self, connection: Connection, request: Request) -> None:
-        """Do what a typed message asks for."""
-        raise RequestFailed(ErrorCode.INVALID_FORMAT, f"unknown message type {request.type[:64]!r}")
 
     # -- what apps use ----------------------------------------------------------
 
@@ -266,10 +273,12 @@ class Cable:
     async def departed(self, gone: Departed) -> None:
         """Take notice of one who is gone without a word."""
         await self.presence.departed(gone)
+        await super().departed(gone)
 
     async def rejoin(self) -> None:
         """Put everybody of this node back where they were."""
         await self.presence.rejoin([each for each in self.connections.values() if each.state is State.OPEN])
+        await super().rejoin()
 
     def _interrupted(self, stream: LocalStream, gap: Discontinuity) -> None:
         self.stats.rejected_history(gap.reason)

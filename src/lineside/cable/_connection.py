@@ -138,6 +138,12 @@ class Connection:
         """
         self.cable.opened(self)
         self.state = State.OPEN
+        try:
+            await self.cable.clients.enter(self)
+        except RequestFailed as refused:
+            self.fail(refused.code, refused.message, None, None)
+            self.disconnect("too_many_connections", reconnect=False, code=CLOSE_RATE_LIMITED)
+            return
         restored: list[str] | None = None
         if restore and self.codec.restores:
             restored = await self.cable.sessions.restore(self, restore)
@@ -155,6 +161,8 @@ class Connection:
             return
         self.heard_at = self.cable.monotonic()
         self.cable.stats.messages_received += 1
+        if self.cable.meter is not None:
+            self.cable.meter.received(len(frame))
         if not self._buckets.messages.take():
             self._too_fast()
             return
@@ -232,7 +240,10 @@ class Connection:
         details: Any = None,
     ) -> None:
         """Answer with an error, and count it."""
-        self.cable.stats.commands_failed += 1
+        self.cable.stats.failed(int(code))
+        if self.cable.events.wants("client_error"):
+            said = {"code": int(code), "message": message}
+            self.cable.events.fire("client_error", connection=self, message=said)
         self.send(Failure(int(code), message, request_id, identifier, details))
 
     def disconnect(
@@ -281,7 +292,7 @@ class Connection:
 
     def outbox_recovered(self) -> None:
         """Tell a client that reads again that it has missed something (`OutboxOwner`)."""
-        for identifier in self.subscriptions:
+        for identifier in (*self.subscriptions, *self.cable.rooms.seats.streams(self)):
             self.send(HistoryRejection(identifier, "dropped"))
 
     def _too_fast(self) -> None:

@@ -84,7 +84,7 @@ async def _subscribe(connection: "Connection", command: Subscribe) -> None:
     try:
         subscription = await open_subscription(connection, identifier)
     except RequestFailed as failure:
-        connection.cable.stats.commands_failed += 1
+        connection.cable.stats.failed(failure.code)
         connection.send(Rejection(identifier, failure.message, failure.code, command.request_id))
         return
     connection.send(Confirmation(identifier, command.request_id))
@@ -188,6 +188,9 @@ async def _unsubscribe(connection: "Connection", command: Unsubscribe) -> None:
 async def _perform(connection: "Connection", command: Perform) -> None:
     subscription = _known(connection, command.identifier)
     assert subscription.port is not None
+    if connection.cable.events.wants("client_message"):
+        said = {"type": command.action, "data": dict(command.data)}
+        connection.cable.events.fire("client_message", connection=connection, message=said)
     answer: Any = await subscription.port.perform(command.action, command.data)
     if connection.codec.replies and command.request_id is not None:
         connection.send(Reply(command.action, answer, command.request_id))

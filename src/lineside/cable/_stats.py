@@ -15,6 +15,10 @@ class CableStats:
         messages_received: Frames that clients sent.
         deliveries: Messages of streams handed to connections.
         commands_failed: Requests that were answered with an error.
+        errors: The same, by error code.
+        room_joins: Places that connections of this node took in rooms.
+        room_leaves: Places that they gave up, or lost with their connection.
+        room_messages: Messages that were sent to rooms from this node.
         malformed: Frames that no protocol knows.
         rate_limited: Frames refused because they came too fast.
         slow_clients: Connections closed, or cut short, because their client did not read.
@@ -30,6 +34,10 @@ class CableStats:
     messages_received: int = 0
     deliveries: int = 0
     commands_failed: int = 0
+    errors: dict[int, int] = field(default_factory=dict[int, int])
+    room_joins: int = 0
+    room_leaves: int = 0
+    room_messages: int = 0
     malformed: int = 0
     rate_limited: int = 0
     slow_clients: int = 0
@@ -38,6 +46,11 @@ class CableStats:
     sessions_restored: int = 0
     disconnections: dict[str, int] = field(default_factory=dict[str, int])
     faults: int = 0
+
+    def failed(self, code: int) -> None:
+        """Count a request that was answered with an error."""
+        self.commands_failed += 1
+        self.errors[code] = self.errors.get(code, 0) + 1
 
     def rejected_history(self, reason: str) -> None:
         """Count a replay that was refused."""
