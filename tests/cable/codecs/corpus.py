@@ -164,7 +164,7 @@ EVENTS: list[Event] = [
     Transmission("a", None),
     StreamMessage("a", b'{"body":"hello"}', "chat"),
     StreamMessage("a", b"[1,2.5,null,true]", "chat", Position("e", 9), "room_message", 1_700_000_000.5),
-    StreamMessage("chat", "\"é\"".encode(), "chat", Position("e", 9)),
+    StreamMessage("chat", '"é"'.encode(), "chat", Position("e", 9)),
     HistoryConfirmation("a"),
     HistoryConfirmation("a", 7),
     HistoryRejection("a", "evicted"),

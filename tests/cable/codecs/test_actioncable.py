@@ -43,11 +43,10 @@ from lineside.cable.codecs import ActionCableExtJSON, ActionCableJSON
 
 PLAIN = ActionCableJSON()
 EXTENDED = ActionCableExtJSON()
-CHAT = '{"channel":"ChatChannel","room":7}'
-QUOTED = json.dumps(CHAT)
+CHAT = '{"channel":"Chat"}'
 
 BOTH_READ: list[tuple[str, Command]] = [
-    ('{"command":"subscribe","identifier":%s}' % QUOTED, Subscribe(CHAT)),
+    ('{"command":"subscribe","identifier":"{\\"channel\\":\\"Chat\\"}"}', Subscribe(CHAT)),
     ('{"command":"subscribe","identifier":"any text"}', Subscribe("any text")),
     ('{"command":"subscribe","identifier":""}', Subscribe("")),
     ('{"command":"unsubscribe","identifier":"a"}', Unsubscribe("a")),
@@ -94,10 +93,10 @@ EXTENDED_READS: list[tuple[str, Command]] = [
 
 BOTH_WRITE: list[tuple[Event, str]] = [
     (PingEvent(1_700_000_000), '{"type":"ping","message":1700000000}'),
-    (Confirmation(CHAT, 7), '{"type":"confirm_subscription","identifier":%s}' % QUOTED),
-    (Rejection(CHAT, "no"), '{"type":"reject_subscription","identifier":%s}' % QUOTED),
+    (Confirmation(CHAT, 7), '{"type":"confirm_subscription","identifier":"{\\"channel\\":\\"Chat\\"}"}'),
+    (Rejection(CHAT, "no"), '{"type":"reject_subscription","identifier":"{\\"channel\\":\\"Chat\\"}"}'),
     (Transmission("a", {"é": [1]}), '{"identifier":"a","message":{"é":[1]}}'),
-    (StreamMessage(CHAT, b'{"x": 1}', "s"), '{"identifier":%s,"message":{"x": 1}}' % QUOTED),
+    (StreamMessage(CHAT, b'{"x": 1}', "s"), '{"identifier":"{\\"channel\\":\\"Chat\\"}","message":{"x": 1}}'),
     (
         StreamMessage("a", b"0", 's"1', Position("e", 9)),
         '{"identifier":"a","message":0,"stream_id":"s\\"1","epoch":"e","offset":9}',
@@ -158,7 +157,7 @@ def test_the_plain_protocol_has_no_history_and_no_presence() -> None:
 @pytest.mark.parametrize("word", ["history", "join", "leave", "presence", "ping", "pong"])
 def test_the_plain_protocol_does_not_know_commands_of_the_extended_one(word: str) -> None:
     """As Rails: they are logged and not answered."""
-    command = PLAIN.decode('{"command":"%s","identifier":"a"}' % word)
+    command = PLAIN.decode(json.dumps({"command": word, "identifier": "a"}))
     assert isinstance(command, Malformed)
     assert command.silent
     assert command.identifier == "a"
@@ -211,8 +210,9 @@ def test_binary_frames_are_malformed() -> None:
 def test_a_frame_beyond_the_bounds_is_malformed() -> None:
     """Bytes are counted, not characters; depth counts in the message's own text, too."""
     codec = ActionCableJSON(max_bytes=60, max_depth=2)
-    assert codec.decode('{"command":"subscribe","identifier":"%s"}' % ("x" * 20)) == Subscribe("x" * 20)
-    too_large = codec.decode('{"command":"subscribe","identifier":"%s"}' % ("é" * 20))
+    fits = codec.decode(json.dumps({"command": "subscribe", "identifier": "x" * 12}))
+    assert fits == Subscribe("x" * 12)
+    too_large = codec.decode(json.dumps({"command": "subscribe", "identifier": "é" * 12}, ensure_ascii=False))
     assert isinstance(too_large, Malformed)
     assert too_large.code == 4002
     assert "60 bytes" in too_large.message

@@ -38,8 +38,7 @@ from lineside.cable._events import (
 )
 from lineside.cable.codecs import GoHubJSON
 
-CODEC = GoHubJSON(clock=lambda: 1_700_000_000.25)
-NOW = '"timestamp":1700000000250'
+CODEC = GoHubJSON(clock=lambda: 7.25)
 
 READS: list[tuple[dict[str, Any], Command]] = [
     (
@@ -83,7 +82,10 @@ READS: list[tuple[dict[str, Any], Command]] = [
         Perform('{"channel":"chat","room":7}', "speak", {"body": "hi"}, 9),
     ),
     ({"message_type": "perform", "data": {"identifier": "a"}}, Perform("a", "receive", {})),
-    ({"message_id": 1, "message_type": "whisper", "data": {"identifier": "a", "data": 0}}, Whisper("a", 0, 1)),
+    (
+        {"message_id": 1, "message_type": "whisper", "data": {"identifier": "a", "data": 0}},
+        Whisper("a", 0, 1),
+    ),
     (
         {
             "message_id": 1,
@@ -105,39 +107,39 @@ READS: list[tuple[dict[str, Any], Command]] = [
 WRITES: list[tuple[Event, str]] = [
     (
         Reply("pong", {"ts": 1, "server_ts": 2, "rtt": 1}, 7),
-        '{"message_id":0,"message_type":"pong","data":{"ts":1,"server_ts":2,"rtt":1},%s,"request_id":7}' % NOW,
+        '{"message_id":0,"message_type":"pong","data":{"ts":1,"server_ts":2,"rtt":1},"timestamp":7250,"request_id":7}',
     ),
-    (Reply("news"), '{"message_id":0,"message_type":"news","data":null,%s}' % NOW),
+    (Reply("news"), '{"message_id":0,"message_type":"news","data":null,"timestamp":7250}'),
     (
         Confirmation("a", 7),
-        '{"message_id":0,"message_type":"subscribed","data":{"identifier":"a"},%s,"request_id":7}' % NOW,
+        '{"message_id":0,"message_type":"subscribed","data":{"identifier":"a"},"timestamp":7250,"request_id":7}',
     ),
     (
         Unsubscription("a", 0),
-        '{"message_id":0,"message_type":"unsubscribed","data":{"identifier":"a"},%s,"request_id":0}' % NOW,
+        '{"message_id":0,"message_type":"unsubscribed","data":{"identifier":"a"},"timestamp":7250,"request_id":0}',
     ),
     (
         Failure(2001, "You don't have permission to join rooms"),
         '{"message_id":0,"message_type":"error","data":{"code":2001,'
-        '"message":"You don\'t have permission to join rooms","request_id":0},%s}' % NOW,
+        '"message":"You don\'t have permission to join rooms","request_id":0},"timestamp":7250}',
     ),
     (
         Failure(1001, "no", 7, "a", {"field": "x"}),
         '{"message_id":0,"message_type":"error","data":{"code":1001,"message":"no","request_id":7,'
-        '"details":{"field":"x"},"identifier":"a"},%s,"request_id":7}' % NOW,
+        '"details":{"field":"x"},"identifier":"a"},"timestamp":7250,"request_id":7}',
     ),
     (
         Rejection("a", "no", 2001, 7),
         '{"message_id":0,"message_type":"error","data":{"code":2001,"message":"no","request_id":7,'
-        '"identifier":"a"},%s,"request_id":7}' % NOW,
+        '"identifier":"a"},"timestamp":7250,"request_id":7}',
     ),
     (
         Transmission("a", [1]),
-        '{"message_id":0,"message_type":"message","data":[1],%s,"identifier":"a"}' % NOW,
+        '{"message_id":0,"message_type":"message","data":[1],"timestamp":7250,"identifier":"a"}',
     ),
     (
         StreamMessage("r", b'{"content": 1}', "r", None, "room_message"),
-        '{"message_id":0,"message_type":"room_message","data":{"content": 1},%s}' % NOW,
+        '{"message_id":0,"message_type":"room_message","data":{"content": 1},"timestamp":7250}',
     ),
     (
         StreamMessage("a", b"1", "s", Position("e", 9), published_at=5.5),
@@ -146,36 +148,36 @@ WRITES: list[tuple[Event, str]] = [
     ),
     (
         HistoryConfirmation("a", 7),
-        '{"message_id":0,"message_type":"history_confirmed","data":{"identifier":"a"},%s,"request_id":7}' % NOW,
+        '{"message_id":0,"message_type":"history_confirmed","data":{"identifier":"a"},"timestamp":7250,"request_id":7}',
     ),
     (
         HistoryRejection("a", "evicted"),
         '{"message_id":0,"message_type":"history_rejected",'
-        '"data":{"identifier":"a","reason":"evicted"},%s}' % NOW,
+        '"data":{"identifier":"a","reason":"evicted"},"timestamp":7250}',
     ),
     (
         PresenceChange("a", "leave", "u1"),
         '{"message_id":0,"message_type":"presence",'
-        '"data":{"identifier":"a","type":"leave","id":"u1","info":null},%s}' % NOW,
+        '"data":{"identifier":"a","type":"leave","id":"u1","info":null},"timestamp":7250}',
     ),
     (
         PresenceInfo("a", 1, [{"id": "u1"}], request_id=7),
         '{"message_id":0,"message_type":"presence",'
-        '"data":{"identifier":"a","type":"info","total":1,"records":[{"id":"u1"}]},%s,"request_id":7}' % NOW,
+        '"data":{"identifier":"a","type":"info","total":1,"records":[{"id":"u1"}]},"timestamp":7250,"request_id":7}',
     ),
     (
         PresenceInfo("a", error="forbidden"),
         '{"message_id":0,"message_type":"presence",'
-        '"data":{"identifier":"a","type":"error","reason":"forbidden"},%s}' % NOW,
+        '"data":{"identifier":"a","type":"error","reason":"forbidden"},"timestamp":7250}',
     ),
     (
         Disconnection("server_restart", True, 1012, 1.5),
         '{"message_id":0,"message_type":"disconnect",'
-        '"data":{"reason":"server_restart","reconnect":true,"retry_ms":1500},%s}' % NOW,
+        '"data":{"reason":"server_restart","reconnect":true,"retry_ms":1500},"timestamp":7250}',
     ),
     (
         Disconnection("remote", False),
-        '{"message_id":0,"message_type":"disconnect","data":{"reason":"remote","reconnect":false},%s}' % NOW,
+        '{"message_id":0,"message_type":"disconnect","data":{"reason":"remote","reconnect":false},"timestamp":7250}',
     ),
 ]
 
@@ -229,7 +231,7 @@ def test_the_order_of_a_channels_parameters_does_not_matter() -> None:
 def test_parameters_that_nest_deeper_than_identifiers_may_are_refused() -> None:
     """A codec with a deeper bound does not fail at writing the identifier."""
     deep = "[" * 40 + "]" * 40
-    frame = '{"message_type":"subscribe","data":{"channel":"c","a":%s}}' % deep
+    frame = '{"message_type":"subscribe","data":{"channel":"c","a":DEEP}}'.replace("DEEP", deep)
     assert isinstance(GoHubJSON(max_depth=64).decode(frame), Malformed)
 
 

@@ -40,7 +40,7 @@ def check_plain(value: Any, *, max_depth: int) -> None:
         FrameError: It holds something else, or nests too deeply.
     """
     level: list[Any] = [value]
-    for _ in range(max_depth + 1):
+    for _ in range(max_depth):
         inner: list[Any] = []
         for item in level:
             if isinstance(item, dict):
@@ -53,9 +53,9 @@ def check_plain(value: Any, *, max_depth: int) -> None:
         if not inner:
             return
         level = inner
-    if any(isinstance(item, dict | list) for item in level):
-        raise FrameError(f"the frame is nested deeper than {max_depth} levels; send it flatter")
     for item in level:
+        if isinstance(item, dict | list):
+            raise FrameError(f"the frame is nested deeper than {max_depth} levels; send it flatter")
         _check_scalar(item)
 
 
