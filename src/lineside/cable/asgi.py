@@ -132,8 +132,7 @@ class CableEndpoint:
             offered = offered_protocols(scope)
             codec = self.cable.codecs.choose(offered)
             if codec is None:
-                known = ", ".join(self.cable.codecs.subprotocols)
-                raise Refused(400, f"none of the offered subprotocols is known; offer one of: {known}")
+                raise Refused(400, f"none of the offered subprotocols is known; offer one of: {self._known()}")
             async with asyncio.timeout(self._handshake_seconds):
                 identity = await self._admit(scope)
             # A drain may have begun meanwhile.
@@ -165,6 +164,11 @@ class CableEndpoint:
         return self.cable.open(
             codec=admission.codec, wire=wire, identity=admission.identity, handshake=admission.handshake
         )
+
+    def _known(self) -> str:
+        codecs = self.cable.codecs
+        protocols = [codecs.by_name(name).subprotocol for name in codecs.names]
+        return ", ".join(protocol for protocol in protocols if protocol is not None)
 
     def _check_room(self) -> None:
         self._check_accepting()

@@ -29,7 +29,10 @@ class Codecs:
     def __init__(self) -> None:
         self.default = TextCodec("plain", None)
         self._known = {name: TextCodec(name, name) for name in ("actioncable-v1-json", "gor-v1-json")}
-        self.subprotocols = tuple(self._known)
+        self.names = tuple(self._known)
+
+    def by_name(self, name: str) -> TextCodec:
+        return self._known[name]
 
     def choose(self, offered: Sequence[str]) -> TextCodec | None:
         if not offered:
