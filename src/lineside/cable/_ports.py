@@ -32,7 +32,6 @@ class ConnectionPort(Protocol):
         client_id: The identity's id, or the id that a guest was given.
         identity: Who is behind it.
         handshake: The request it began with; None in tests without one.
-        metadata: Values of the app's own; they live as long as the connection does.
         cable: The cable it belongs to.
     """
 
@@ -40,8 +39,12 @@ class ConnectionPort(Protocol):
     client_id: str
     identity: Identity
     handshake: Handshake | None
-    metadata: dict[str, Any]
     cable: "Cable"
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Values of the app's own; they live as long as the connection does."""
+        ...
 
 
 class SubscriptionPort(Protocol):
