@@ -40,6 +40,7 @@ def test_a_fresh_token_brings_its_rights_and_its_end() -> None:
         (GUEST, ANN),
         (GUEST, GUEST),
         (Identity(), Identity()),
+        (Identity(identifiers={"user": 1}, anonymous=True), Identity(identifiers={"user": 1})),
         (Identity(identifiers={"user": 1}), Identity(identifiers={"user": 2})),
         (Identity(identifiers={"user": 1}), Identity()),
         (Identity(identifiers={"user": 1}), ANN),

@@ -101,6 +101,23 @@ def test_a_request_without_a_host_has_no_own_origin() -> None:
         OriginPolicy().check(websocket({"origin": OWN}, host=None))
 
 
+@pytest.mark.parametrize(
+    "host", ["app.example.com/x", "app.example.com x", "app.example.com@x", "", "app.example.com:"]
+)
+def test_a_host_that_is_none_is_nobodys_own(host: str) -> None:
+    """A proxy may pass on what a client made up."""
+    with pytest.raises(OriginRefused):
+        OriginPolicy().check(websocket({"origin": OWN}, host=host))
+
+
+def test_a_policy_shows_what_it_allows() -> None:
+    """For a log line at the start."""
+    assert repr(OriginPolicy()) == "OriginPolicy(None)"
+    assert repr(OriginPolicy("*")) == "OriginPolicy('*')"
+    shown = repr(OriginPolicy(["*.Example.com", "http://localhost:3000"]))
+    assert shown == "OriginPolicy(['https://*.example.com', 'http://localhost:3000'])"
+
+
 def test_two_hosts_or_two_origins_are_refused() -> None:
     """What two programs could read in two ways is not read at all."""
     with pytest.raises(OriginRefused):
@@ -166,6 +183,7 @@ def test_a_wildcard_allows_subdomains_of_any_depth(entry: str) -> None:
         "https://a.example.com.evil.example",
         "https://a.example.com:8443",
         "http://a.example.com",
+        "http://a.example.com:443",
         "https://.example.com",
         "https://*.example.com",
         "https://a.example.com.",
@@ -192,6 +210,9 @@ def test_a_wildcard_allows_subdomains_of_any_depth(entry: str) -> None:
         "https://*.com.",
         "https://b\xfccher.example",
         "example.com:port",
+        "https://example.com:0",
+        "https://example.com:65536",
+        "https://" + "a" * 300,
     ],
 )
 def test_an_entry_that_is_no_origin_is_refused_at_start(entry: str) -> None:

@@ -108,3 +108,7 @@ def test_guests_are_no_administrators() -> None:
     with pytest.raises(CableConfigurationError, match="unknown permissions"):
         AnonymousRights(["send:massage"])
     assert AnonymousRights("join:room").guest().permissions == {"join:room"}
+    assert (
+        repr(AnonymousRights(["send:message", "join:room"]))
+        == "AnonymousRights(['join:room', 'send:message'])"
+    )

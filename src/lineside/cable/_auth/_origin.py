@@ -53,7 +53,7 @@ def host_origin(scheme: str, host: str) -> Origin | None:
         scheme: ``"http"`` or ``"https"``.
         host: The Host header: a name, and the port unless it is the scheme's own.
     """
-    match = _HOST_HEADER.fullmatch(host) if len(host) <= _MAX_CHARS else None
+    match = _HOST_HEADER.fullmatch(host)
     return None if match is None else _origin(scheme, match[1], match[2])
 
 

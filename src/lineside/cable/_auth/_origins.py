@@ -62,6 +62,11 @@ class OriginPolicy:
         )
         self._trust_forwarded_host = trust_forwarded_host
 
+    @property
+    def allows_all(self) -> bool:
+        """Every page may connect; none of them with cookies."""
+        return self._any
+
     def check(self, scope: Scope) -> None:
         """Let a request pass, or refuse it.
 

@@ -26,14 +26,14 @@ _PROTOCOLS: Final = b"sec-websocket-protocol"
 
 
 def find_token(scope: Scope, *, query: bool = True) -> str | None:
-    """Return the token of a request, or None.
+    """Return the token of a request, which may be empty; None without one.
 
     Args:
         scope: The request's ASGI scope.
         query: Look into the query string too.
 
     Raises:
-        InvalidToken: One place has several tokens, or an empty one.
+        InvalidToken: One place has several tokens.
     """
     bearer = bearer_token(scope)
     if bearer is not None:
@@ -47,8 +47,8 @@ def find_token(scope: Scope, *, query: bool = True) -> str | None:
     if query:
         places += [query_values(scope, "jid"), query_values(scope, "token")]
     for found in places:
-        if len(found) > 1 or found == [""]:
-            raise InvalidToken("several tokens, or an empty one, in one place")
+        if len(found) > 1:
+            raise InvalidToken("several tokens in one place")
         if found:
             return found[0]
     return None
