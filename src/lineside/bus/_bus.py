@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets as random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
@@ -312,7 +312,7 @@ class Bus:
     @asynccontextmanager
     async def messages(
         self, stream: str, *, history: bool = False, max_pending: int = 1_000
-    ) -> AsyncIterator[MessageQueue]:
+    ) -> AsyncGenerator[MessageQueue, None]:
         """Listen to a stream with ``async for``, for a block.
 
         Args:

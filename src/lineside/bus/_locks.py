@@ -1,7 +1,7 @@
 """A lock for each stream that is being changed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 __all__ = ["Locks"]
@@ -16,7 +16,7 @@ class Locks:
         self._locks: dict[str, tuple[asyncio.Lock, list[None]]] = {}
 
     @asynccontextmanager
-    async def holding(self, name: str) -> AsyncIterator[None]:
+    async def holding(self, name: str) -> AsyncGenerator[None, None]:
         """Hold the lock of a name for a block.
 
         Args:

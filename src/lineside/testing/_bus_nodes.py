@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -82,7 +82,7 @@ class BusNodes:
     @asynccontextmanager
     async def nodes(
         self, count: int = 2, *, namespace: str | None = None, **options: Any
-    ) -> AsyncIterator[list[Bus]]:
+    ) -> AsyncGenerator[list[Bus], None]:
         """Connect so many buses of one namespace for a block.
 
         Args:
