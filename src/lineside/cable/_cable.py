@@ -30,6 +30,7 @@ from lineside.cable._serve import end
 from lineside.cable._sessions import Sessions
 from lineside.cable._stats import CableStats
 from lineside.cable._subscription import check_stream
+from lineside.cable._tracing import publishing
 from lineside.cable._wire import Wire
 from lineside.cable.codecs import CodecRegistry
 from lineside.strict_json import dumps
@@ -94,6 +95,7 @@ class Cable(CableSDK):
             keeps_history=lambda _: self.limits.history.messages > 0 and self.bus.history is not None,
             stats=self.stats,
             interrupted=self._interrupted,
+            clock=clock,
         )
         self.presence = CablePresence(self)
         self.sessions = Sessions(self)
@@ -236,13 +238,14 @@ class Cable(CableSDK):
         headers = {} if type is None else {TYPE: type}
         if exclude is not None:
             headers[EXCLUDE] = exclude
-        return await self.bus.publish(
-            stream,
-            dumps(message),
-            history=self.limits.history if history and self.bus.history is not None else NO_HISTORY,
-            idempotency_key=idempotency_key,
-            headers=headers,
-        )
+        with publishing(stream, headers):
+            return await self.bus.publish(
+                stream,
+                dumps(message),
+                history=self.limits.history if history and self.bus.history is not None else NO_HISTORY,
+                idempotency_key=idempotency_key,
+                headers=headers,
+            )
 
     async def disconnect(
         self, identifiers: Mapping[str, Any], *, reconnect: bool = True, reason: str = "remote"

@@ -6,6 +6,7 @@ of that loop.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ from lineside.cable._frame import Frame
 from lineside.cable._message import EXCLUDE, event_of
 from lineside.cable._outbox import Outbox
 from lineside.cable._stats import CableStats
+from lineside.cable._tracing import TRACEPARENT, delivering
 
 if TYPE_CHECKING:
     from lineside.bus import BusSubscription
@@ -134,6 +136,10 @@ class Hub:
         keeps_history: Tells whether a stream's messages are kept.
         stats: Counts.
         interrupted: Is told of a stream whose messages are lost.
+        clock: Returns the seconds since 1970.
+
+    Attributes:
+        lagged: Is told how long each message was on its way, in seconds; None where nobody measures.
     """
 
     def __init__(
@@ -143,11 +149,14 @@ class Hub:
         keeps_history: Callable[[str], bool],
         stats: CableStats,
         interrupted: Callable[[LocalStream, Discontinuity], None],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._bus = bus
         self._keeps_history = keeps_history
         self._stats = stats
         self._interrupted = interrupted
+        self._clock = clock
+        self.lagged: Callable[[float], None] | None = None
         self._locks: dict[str, _Lock] = {}
         self.streams: dict[str, LocalStream] = {}
 
@@ -202,12 +211,21 @@ class Hub:
     def _listener(self, stream: LocalStream) -> Callable[[Message | Discontinuity], None]:
         def listen(message: Message | Discontinuity) -> None:
             if isinstance(message, Message):
-                stream.deliver(message)
+                self._deliver(stream, message)
                 return
             stream.epoch, stream.last = message.epoch, message.last_offset
             self._interrupted(stream, message)
 
         return listen
+
+    def _deliver(self, stream: LocalStream, message: Message) -> None:
+        if self.lagged is not None:
+            self.lagged(self._clock() - message.published_at)
+        if TRACEPARENT in message.headers:
+            with delivering(message):
+                stream.deliver(message)
+        else:
+            stream.deliver(message)
 
     def _locked(self, name: str) -> "_Lock":
         lock = self._locks.get(name)

@@ -16,6 +16,8 @@ class CableStats:
         deliveries: Messages of streams handed to connections.
         commands_failed: Requests that were answered with an error.
         errors: The same, by error code.
+        auth_successes: Handshakes of somebody who was authenticated.
+        auth_failures: Handshakes that were refused.
         room_joins: Places that connections of this node took in rooms.
         room_leaves: Places that they gave up, or lost with their connection.
         room_messages: Messages that were sent to rooms from this node.
@@ -35,6 +37,8 @@ class CableStats:
     deliveries: int = 0
     commands_failed: int = 0
     errors: dict[int, int] = field(default_factory=dict[int, int])
+    auth_successes: int = 0
+    auth_failures: int = 0
     room_joins: int = 0
     room_leaves: int = 0
     room_messages: int = 0

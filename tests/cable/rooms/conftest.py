@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lineside.bus import Backend, Bus
+from lineside.bus import Backend
 from lineside.bus.memory import MemoryBackend, MemoryBroker
 from lineside.cable._cable import Cable
 from lineside.cable._errors import UnknownChannelError
@@ -56,8 +56,3 @@ async def nodes(new_cable: Callable[..., Cable]) -> AsyncIterator[tuple[Cable, C
 async def node(nodes: tuple[Cable, Cable]) -> Cable:
     """The first of the two."""
     return nodes[0]
-
-
-def bus_of(cable: Cable) -> Bus:
-    """Return a node's bus."""
-    return cable.bus
