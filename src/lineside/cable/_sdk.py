@@ -15,6 +15,7 @@ from lineside.cable._questions import Questions
 from lineside.cable._rooms import Rooms
 from lineside.cable._server_event import EVENT_NAMES
 from lineside.cable._server_events import ServerEvents
+from lineside.cable._sse._helpers import ServerSentEvents
 
 if TYPE_CHECKING:
     from lineside.cable._cable import Cable
@@ -38,6 +39,7 @@ class CableSDK:
         clients: Who is connected, over all nodes.
         direct: Messages for one client, or all.
         messages: The handlers of typed messages.
+        sse: Events with a name, for browsers that listen by Server-Sent Events.
         rooms: Who is together.
         meter: Measures what cannot be counted; None where nobody asks for metrics.
         refresh: Verifies fresh tokens; None where tokens are not refreshed.
@@ -50,6 +52,7 @@ class CableSDK:
         self.direct = DirectMessages(cable)
         self.rooms = Rooms(cable)
         self.messages = Messages(cable)
+        self.sse = ServerSentEvents(cable)
         self.meter: CableMetrics | None = None
         self.refresh: RefreshCheck | None = None
         register_built_in(cable)

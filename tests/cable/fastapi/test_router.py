@@ -154,4 +154,6 @@ def test_several_workers_on_a_bus_in_memory_are_refused(monkeypatch: pytest.Monk
 
 
 def test_the_routes_over_http_are_in_the_openapi_document() -> None:
-    assert "/cable/health" in app_with(cable_router()).openapi()["paths"]
+    paths = app_with(cable_router()).openapi()["paths"]
+    assert "/cable/health" in paths
+    assert "text/event-stream" in paths["/cable/events"]["get"]["responses"]["200"]["content"]

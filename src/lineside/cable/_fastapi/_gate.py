@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError, WebSocketRequestValidatio
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from lineside.cable._auth._client_ids import ClientIds
-from lineside.cable._auth._headers import Scope
+from lineside.cable._auth._headers import Scope, single_header
 from lineside.cable._auth._origins import OriginPolicy
 from lineside.cable._auth._permissions import AnonymousRights
 from lineside.cable._auth._refusals import AccessRefused, MissingToken
@@ -114,6 +114,23 @@ class Gate:
             Refused: The same, in the words of a dependency.
         """
         return await self._admit(scope, self._own)
+
+    def cors_headers(self, scope: Scope) -> dict[str, str]:
+        """Return what lets a page of an allowed origin read an answer (the Fetch standard's CORS protocol).
+
+        Args:
+            scope: The ASGI scope of a request that was let in.
+        """
+        origin = single_header(scope, b"origin")
+        if origin is None:
+            return {}
+        if self._origins.allows_all:
+            return {"Access-Control-Allow-Origin": "*"}
+        return {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Allow-Credentials": "true",
+            "Vary": "Origin",
+        }
 
     async def _admit(self, scope: Scope, dependencies: Dependencies | None) -> Identity:
         self._origins.check(scope)

@@ -10,12 +10,14 @@ from lineside.cable._auth._client_ids import ClientIds
 from lineside.cable._auth._jwt import JWTAuthentication
 from lineside.cable._auth._origins import OriginPolicy
 from lineside.cable._auth._permissions import AnonymousRights
+from lineside.cable._auth._signed_streams import SignedStreams
 from lineside.cable._cable import Cable
 from lineside.cable._channel import Channel
 from lineside.cable._channel_injection import NewAbility
 from lineside.cable._codec import Codec
 from lineside.cable._errors import CableConfigurationError
 from lineside.cable._fastapi._endpoint import RouterEndpoint
+from lineside.cable._fastapi._events import add_events
 from lineside.cable._fastapi._gate import Gate
 from lineside.cable._fastapi._health import HEALTH, add_health
 from lineside.cable._fastapi._identities import IdentifiedBy
@@ -24,6 +26,7 @@ from lineside.cable._fastapi._lifespan import CableLifespan
 from lineside.cable._fastapi._routes import add_sockets
 from lineside.cable._limits import CableLimits
 from lineside.cable._registry import ChannelRegistry
+from lineside.cable._stream_channels import PublicStreams, stream_channels
 from lineside.cable.codecs import CodecRegistry, standard_codecs
 
 __all__ = ["CableRouter", "cable_router"]
@@ -51,12 +54,14 @@ def cable_router(
     codecs: CodecRegistry | Iterable[Codec] | None = None,
     default_codec: str | None = None,
     limits: CableLimits | None = None,
+    signed_streams: SignedStreams | None = None,
+    public_streams: Sequence[str] = (),
     name: str = "default",
 ) -> CableRouter:
     """Return a router that serves a cable: ``app.include_router(cable_router(...), prefix="/cable")``.
 
     The cable starts with the app and stops behind it. At the prefix itself is the WebSocket, below it
-    ``/health``.
+    ``/health`` and, for Server-Sent Events, ``/events``.
 
     Args:
         channels: What clients may subscribe to.
@@ -75,6 +80,9 @@ def cable_router(
         codecs: The protocols that are spoken; default: all of ours.
         default_codec: The name of the one for clients that ask for none; default: ``"gohub"``.
         limits: The bounds; ``history`` among them.
+        signed_streams: Clients may listen to streams whose names it has signed: AnyCable's ``$pubsub``, and
+            Turbo's stream sources.
+        public_streams: Clients may listen to these by name, with ``*`` for any text; default: to none.
         name: What the app calls the cable, where it has several.
 
     Raises:
@@ -88,6 +96,8 @@ def cable_router(
         identified_by=identified_by,
         client_ids=ClientIds(),
     )
+    if signed_streams is not None or public_streams:
+        channels = [*channels, *stream_channels(signed_streams, PublicStreams(public_streams))]
     registry = ChannelRegistry(channels, inject=Injection(gate.call), ability=ability, limits=limits)
     cable = Cable(registry, bus=bus, codecs=_codecs(codecs, default_codec, limits), limits=limits)
     endpoint = RouterEndpoint(cable, gate)
@@ -98,6 +108,7 @@ def cable_router(
     router.cable = cable
     add_sockets(router, endpoint, name=name)
     health = add_health(router, cable)
+    add_events(router, cable, gate, registry)
     return router
 
 

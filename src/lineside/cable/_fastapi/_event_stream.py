@@ -1,0 +1,126 @@
+"""A response that goes on for as long as a client listens: one connection of the cable, over HTTP."""
+
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final
+
+from fastapi import HTTPException, Response
+
+from lineside.bus import Position
+from lineside.cable._cable import Cable
+from lineside.cable._connection import Connection
+from lineside.cable._errors import ErrorCode, RequestFailed
+from lineside.cable._events import Confirmation, Rejection
+from lineside.cable._fastapi._event_requests import EventsRequest
+from lineside.cable._frame import Frame
+from lineside.cable._handshake import HandshakeRequest
+from lineside.cable._identity import Identity
+from lineside.cable._replay import replay
+from lineside.cable._serve import open_subscription
+from lineside.cable._sse._codec import EventStreamCodec
+from lineside.cable._sse._event_ids import write_event_id
+from lineside.cable._sse._wire import EventStreamWire
+from lineside.cable._subscription import Subscription
+
+__all__ = ["CableEvents"]
+
+_STATUS_OF: Final[Mapping[int, int]] = {
+    ErrorCode.UNAUTHORIZED: 401,
+    ErrorCode.TOKEN_EXPIRED: 401,
+    ErrorCode.INVALID_TOKEN: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.INVALID_FORMAT: 422,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.SERVER_ERROR: 500,
+    ErrorCode.TIMEOUT: 503,
+}
+
+
+class CableEvents(Response):
+    """Sends a client the events of its subscriptions.
+
+    Args:
+        cable: The cable.
+        wanted: What it subscribes to.
+        identity: Who it is.
+        client_id: The id of a guest.
+        headers: More headers of the answer.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        cable: Cable,
+        wanted: EventsRequest,
+        *,
+        identity: Identity,
+        client_id: str | None,
+        headers: Mapping[str, str],
+    ) -> None:
+        # What proxies would otherwise keep back: the headers are FastAPI's own for event streams.
+        super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
+        del self.headers["content-length"]
+        self._cable = cable
+        self._wanted = wanted
+        self._identity = identity
+        self._client_id = client_id
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        """Serve the client until it goes, or is sent away."""
+        wanted = self._wanted
+        codec = EventStreamCodec(gor=bool(wanted.names), raw=wanted.raw, names=wanted.names)
+        wire = EventStreamWire(close_seconds=self._cable.limits.close_seconds)
+        connection = self._cable.open(
+            codec=codec,
+            wire=wire,
+            identity=self._identity,
+            handshake=HandshakeRequest(scope),
+            client_id=self._client_id,
+        )
+        try:
+            await connection.start()
+            await self._subscribe(connection, codec)
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await wire.run(send, _gone(receive))
+        except OSError:
+            return  # the client left while it was answered
+        finally:
+            await connection.closed()
+
+    async def _subscribe(self, connection: Connection, codec: EventStreamCodec) -> None:
+        refusals: list[RequestFailed] = []
+        for identifier in self._wanted.identifiers:
+            try:
+                subscription = await open_subscription(connection, identifier)
+            except RequestFailed as refusal:
+                refusals.append(refusal)
+                connection.send(Rejection(identifier, refusal.message, refusal.code))
+            else:
+                await self._confirm(connection, subscription, codec)
+        if len(refusals) == len(self._wanted.identifiers):
+            worst = refusals[0]
+            raise HTTPException(_STATUS_OF.get(worst.code, 403), worst.message)
+
+    async def _confirm(
+        self, connection: Connection, subscription: Subscription, codec: EventStreamCodec
+    ) -> None:
+        streams = [each for each in subscription.attachments.values() if each.history and each.epoch]
+        known = {name: at for name, at in self._wanted.positions.items() if name in subscription.attachments}
+        # Until the replay is over a client that is cut off goes on from where it was.
+        codec.positions.update(known)
+        live = {each.stream: Position(each.epoch, each.floor) for each in streams}
+        if write_event_id({**codec.positions, **live}) is None and live:
+            raise HTTPException(422, "too many streams for one event stream; ask for them in several")
+        connection.send(Confirmation(subscription.identifier))
+        if self._wanted.history is not None:
+            await replay(subscription, self._wanted.history)
+        codec.positions.update(live)
+        block = codec.position()
+        if block is not None:
+            connection.outbox.push(Frame(block))
+        subscription.release()
+
+
+async def _gone(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

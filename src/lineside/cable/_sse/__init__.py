@@ -1,0 +1,1 @@
+"""Server-Sent Events: the cable over plain HTTP, for clients that only listen."""
