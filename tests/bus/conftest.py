@@ -27,8 +27,19 @@ def _redis(request: pytest.FixtureRequest) -> MakeBackend:
     return lambda options: RedisBackend(url, options)
 
 
+def _nats(request: pytest.FixtureRequest) -> MakeBackend:
+    from lineside.bus.nats import NatsBackend
+
+    url: str = request.getfixturevalue("nats_url")
+    return lambda options: NatsBackend(url, options)
+
+
 # One line per backend: a function that starts its server and returns what makes one more node on it.
-BACKENDS: dict[str, Callable[[pytest.FixtureRequest], MakeBackend]] = {"memory": _memory, "redis": _redis}
+BACKENDS: dict[str, Callable[[pytest.FixtureRequest], MakeBackend]] = {
+    "memory": _memory,
+    "redis": _redis,
+    "nats": _nats,
+}
 
 
 @pytest.fixture(params=BACKENDS)
