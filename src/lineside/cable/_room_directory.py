@@ -144,9 +144,8 @@ class RoomDirectory:
         Returns:
             Whether it is still there: False when it was deleted while this node was away.
         """
-        known = await self._presence.member(_ROOMS, room.id)
-        if known is not None:
-            return room_of(known, 0).created_at == room.created_at
+        if await self.exists(room.id):
+            return await self.still_there(room)
         membership = self._cable.bus.membership
         if membership is not None and await membership.get(_GONE + room.id) is not None:
             return False
@@ -170,6 +169,11 @@ class RoomDirectory:
     async def exists(self, room: str) -> bool:
         """Tell whether there is a room."""
         return await self._presence.member(_ROOMS, room) is not None
+
+    async def still_there(self, room: Room) -> bool:
+        """Tell whether a room is the one it was, and not deleted, or another one of its name."""
+        known = await self._presence.member(_ROOMS, room.id)
+        return known is not None and room_of(known, 0).created_at == room.created_at
 
     async def definition(self, room: str) -> Room:
         """Return a room without counting its members.

@@ -108,8 +108,9 @@ class Rooms(RoomDirectory):
         """
         if room in self.seats.of(connection):
             raise room_failed(ErrorCode.ALREADY_IN_ROOM)
-        await self.seats.take(connection, await self.definition(room))
-        if not await self.exists(room):
+        found = await self.definition(room)
+        await self.seats.take(connection, found)
+        if not await self.still_there(found):
             # It was deleted meanwhile, by somebody who could not know of this member.
             await self.seats.give_up(connection, room)
             raise room_failed(ErrorCode.ROOM_NOT_FOUND)

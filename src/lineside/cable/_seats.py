@@ -56,7 +56,7 @@ class Seats:
 
     def rooms(self) -> Sequence[Room]:
         """Return the rooms that anybody here is in."""
-        return [self._of[next(iter(here))][room].room for room, here in self._in.items()]
+        return tuple(self._of[next(iter(here))][room].room for room, here in self._in.items())
 
     def anybody_in(self, room: str) -> bool:
         """Tell whether a connection of this node is in a room."""
