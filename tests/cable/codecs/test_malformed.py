@@ -61,6 +61,33 @@ NEARLY = st.fixed_dictionaries(
         "presence": st.dictionaries(FIELDS, VALUES, max_size=3) | VALUES,
     },
 )
+# Good objects of all protocols at once, so that what is behind the first check is reached, too.
+PLAIN = st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["a", "{}", '{"action":"b"}', 1.5])
+POSITIONS = st.dictionaries(
+    st.sampled_from(["s", "t"]),
+    st.fixed_dictionaries({"offset": PLAIN | st.just(3), "epoch": PLAIN | st.just("e")}),
+)
+ABOUT = {
+    "action": PLAIN,
+    "data": PLAIN | st.dictionaries(FIELDS, PLAIN, max_size=2),
+    "history": PLAIN | st.fixed_dictionaries({}, optional={"since": PLAIN, "streams": PLAIN | POSITIONS}),
+    "presence": PLAIN | st.fixed_dictionaries({}, optional={"id": PLAIN, "info": PLAIN}),
+}
+GOOD_WORDS = WORDS.filter(lambda word: word.isidentifier())
+GOOD = st.builds(
+    lambda word, fields: {"command": word, "type": word, "message_type": word} | fields,
+    GOOD_WORDS,
+    st.fixed_dictionaries(
+        {"identifier": st.just("a") | PLAIN, "channel": st.just("c") | PLAIN},
+        optional=ABOUT
+        | {
+            "message_id": st.integers(0, 9) | PLAIN,
+            "data": PLAIN
+            | st.fixed_dictionaries({}, optional=ABOUT | {"channel": st.just("c"), "identifier": PLAIN})
+            | st.fixed_dictionaries({"channel": st.just("c")}, optional=ABOUT),
+        },
+    ),
+)
 
 
 def _as_text(value: Any) -> str:
@@ -84,12 +111,13 @@ def _mutated(frame: bytes, cuts: tuple[int, int], middle: bytes) -> bytes:
 
 
 def _frames(pack: Callable[[Any], str | bytes]) -> st.SearchStrategy[str | bytes]:
-    whole: st.SearchStrategy[str | bytes] = st.builds(pack, NEARLY | VALUES)
+    whole: st.SearchStrategy[str | bytes] = st.builds(pack, st.one_of(GOOD, GOOD, NEARLY, VALUES))
     raw = whole.map(lambda frame: frame if isinstance(frame, bytes) else frame.encode())
     mutated = st.builds(
         _mutated, raw, st.tuples(st.integers(0, 500), st.integers(0, 500)), st.binary(max_size=6)
     )
     return st.one_of(
+        st.builds(pack, GOOD),
         whole,
         mutated,
         mutated.map(lambda frame: frame.decode("utf-8", "surrogateescape")),

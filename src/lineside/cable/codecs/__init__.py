@@ -7,12 +7,10 @@
 - ``actioncable-v1-msgpack``, ``actioncable-v1-ext-msgpack`` and ``gohub-v1-msgpack``: the same over
   MessagePack (`ActionCableMsgpack`, `ActionCableExtMsgpack`, `GoHubMsgpack`; extra ``cable``).
 
-A codec is any object that has what `lineside.cable.Codec` has. To speak a protocol of your own, write one
-and register it beside ours:
+A codec is any object that has what `lineside.cable.Codec` has: it makes commands of frames and frames of
+events. To speak a protocol of your own, write one and register it beside ours:
 
-    from lineside.cable._commands import Command, Perform
-    from lineside.cable._events import Event, Transmission
-    from lineside.cable.codecs import CodecRegistry, standard_codecs
+    from lineside.cable.codecs import CodecRegistry, Command, Event, Perform, Transmission, standard_codecs
 
     class PlainText:
         name = subprotocol = "plain-text"
@@ -28,6 +26,40 @@ and register it beside ours:
     assert codecs.choose(["plain-text"]).encode(Transmission("chat", "Hello")) == "Hello"
 """
 
+from lineside.cable._commands import (
+    Command,
+    HistoryRequest,
+    Join,
+    Leave,
+    Malformed,
+    Perform,
+    Ping,
+    Pong,
+    PresenceQuery,
+    ReadHistory,
+    Request,
+    Subscribe,
+    Unsubscribe,
+    Whisper,
+)
+from lineside.cable._events import (
+    Confirmation,
+    Disconnection,
+    Event,
+    Failure,
+    HistoryConfirmation,
+    HistoryRejection,
+    PingEvent,
+    PongEvent,
+    PresenceChange,
+    PresenceInfo,
+    Rejection,
+    Reply,
+    StreamMessage,
+    Transmission,
+    Unsubscription,
+    Welcome,
+)
 from lineside.cable.codecs._registry import CodecRegistry, standard_codecs
 from lineside.cable.codecs.actioncable import ActionCableJSON
 from lineside.cable.codecs.actioncable_ext import ActionCableExtJSON
@@ -41,8 +73,38 @@ __all__ = [
     "ActionCableJSON",
     "ActionCableMsgpack",
     "CodecRegistry",
+    "Command",
+    "Confirmation",
+    "Disconnection",
+    "Event",
+    "Failure",
     "GoHubJSON",
     "GoHubMsgpack",
     "GorJSON",
+    "HistoryConfirmation",
+    "HistoryRejection",
+    "HistoryRequest",
+    "Join",
+    "Leave",
+    "Malformed",
+    "Perform",
+    "Ping",
+    "PingEvent",
+    "Pong",
+    "PongEvent",
+    "PresenceChange",
+    "PresenceInfo",
+    "PresenceQuery",
+    "ReadHistory",
+    "Rejection",
+    "Reply",
+    "Request",
+    "StreamMessage",
+    "Subscribe",
+    "Transmission",
+    "Unsubscribe",
+    "Unsubscription",
+    "Welcome",
+    "Whisper",
     "standard_codecs",
 ]

@@ -23,15 +23,18 @@ from typing import Any, Final, cast
 from lineside.cable._commands import Command
 from lineside.cable._events import Event
 from lineside.cable.codecs import _actioncable_commands, _actioncable_frames, _gohub_commands, _gohub_frames
-from lineside.cable.codecs._json import MAX_BYTES, MAX_DEPTH, JSONReader, JSONText
+from lineside.cable.codecs._json import MAX_BYTES, MAX_DEPTH, JSONReader, write_json
 from lineside.cable.codecs._plain import check_plain, unique_members
 from lineside.cable.codecs._problem import TOO_LARGE, FrameError
 from lineside.exceptions import MissingDependencyError
-from lineside.strict_json import dumps, loads
+from lineside.strict_json import loads
 
 __all__ = ["ActionCableExtMsgpack", "ActionCableMsgpack", "GoHubMsgpack"]
 
 MAX_ITEMS: Final = 1_000
+# What goes out is an app's own, and was bounded when it was published.
+_OUT_DEPTH: Final = 64
+_OUT_KEYS: Final = 1_000_000
 
 
 class _MsgpackCodec:
@@ -213,12 +216,7 @@ def _msgpack() -> ModuleType:
 
 
 def _packed(fields: Mapping[str, Any]) -> bytes:
-    values = {name: _as_json(value) for name, value in fields.items()}
-    packed: bytes = _msgpack().packb(values)
-    return packed
-
-
-def _as_json(value: Any) -> Any:
     # By way of JSON, so that a value means the same to the clients of every codec, or is refused by all.
-    text = value.data if isinstance(value, JSONText) else dumps(value)
-    return loads(text, max_bytes=None, max_keys=len(text))
+    plain = loads(write_json(fields), max_bytes=None, max_depth=_OUT_DEPTH, max_keys=_OUT_KEYS)
+    packed: bytes = _msgpack().packb(plain)
+    return packed
