@@ -1,0 +1,76 @@
+// @anycable/core in both of its protocols: cables and channels, by names that the test gives them.
+
+import WebSocket from 'ws'
+import { createCable } from '@anycable/core'
+import { emit, serve, socketsWith } from './lines.mjs'
+
+const cables = new Map()
+const channels = new Map()
+const waiting = new Map()
+
+const named = ({ client, channel }) => channels.get(`${client}/${channel}`)
+
+function watch(client, cable) {
+  cable.on('connect', ({ reconnect, restored }) =>
+    emit({ event: 'connect', client, reconnect, restored, session: cable.sessionId })
+  )
+  cable.on('disconnect', error => emit({ event: 'disconnect', client, reason: error?.reason }))
+  cable.on('close', error => emit({ event: 'close', client, reason: error?.reason ?? null }))
+}
+
+function listen(client, name, channel) {
+  const tell = (event, more) => emit({ event, client, channel: name, ...more })
+  channel.on('connect', ({ reconnect, restored }) => tell('connected', { reconnect, restored }))
+  channel.on('disconnect', error => tell('disconnected', { reason: error?.reason }))
+  channel.on('close', error => tell('closed', { error: error?.name ?? null }))
+  channel.on('message', (message, meta) => tell('message', { message, offset: meta?.offset }))
+  channel.on('info', ({ type }) => tell('info', { type }))
+  channel.on('presence', message => tell('presence', { message }))
+}
+
+// The quick reconnections of a test; the library's own begin at two pings' time.
+const soon = () => 100 + Math.random() * 100
+
+serve({
+  create({ client, url, protocol, origin, headers, token, refreshes, historyTimestamp, auth }) {
+    const cable = createCable(url, {
+      protocol,
+      historyTimestamp,
+      auth: token && { token },
+      websocketAuthStrategy: auth,
+      websocketImplementation: socketsWith(WebSocket, { origin, headers }),
+      reconnectStrategy: soon,
+      logLevel: 'error',
+      tokenRefresher: refreshes && (transport => refresh(client, transport))
+    })
+    cables.set(client, cable)
+    watch(client, cable)
+  },
+  connect: ({ client }) => cables.get(client).connect(),
+  close: ({ client }) => cables.get(client).disconnect(),
+  subscribe({ client, channel, name, params }) {
+    const made = cables.get(client).subscribeTo(name, params)
+    channels.set(`${client}/${channel}`, made)
+    listen(client, channel, made)
+    return made.ensureSubscribed()
+  },
+  streamFromSigned({ client, channel, name }) {
+    const made = cables.get(client).streamFromSigned(name)
+    channels.set(`${client}/${channel}`, made)
+    listen(client, channel, made)
+    return made.ensureSubscribed()
+  },
+  unsubscribe: given => named(given).disconnect(),
+  perform: given => named(given).perform(given.action, given.data),
+  whisper: given => named(given).whisper(given.data),
+  join: given => named(given).presence.join(given.as, given.info),
+  leave: given => named(given).presence.leave(),
+  present: given => named(given).presence.info(),
+  token: ({ client, token }) => waiting.get(client)(token)
+})
+
+// Asks the test for a token, as an app asks its server.
+async function refresh(client, transport) {
+  emit({ event: 'refresh', client })
+  transport.setToken(await new Promise(resolve => waiting.set(client, resolve)))
+}
