@@ -5,11 +5,13 @@ import asyncio
 import pytest
 
 from lineside.cable._auth._close_codes import CloseCode
-from lineside.cable._auth._refusals import InvalidTicket
+from lineside.cable._auth._jwt import JWTAuthentication
+from lineside.cable._auth._refusals import InvalidTicket, MissingToken
+from lineside.cable._auth._ticket_authentication import TicketAuthentication
 from lineside.cable._auth._tickets import MemoryTickets, Tickets, TicketStoreFull
 from lineside.cable._identity import Identity
 from lineside.signing import Signer
-from tests.cable.auth.scopes import Clock
+from tests.cable.auth.scopes import Clock, http, websocket
 
 pytestmark = pytest.mark.anyio
 SECRET = "an example secret of 32 bytes or more"
@@ -148,3 +150,50 @@ def test_a_ticket_has_a_time() -> None:
     """Zero seconds would be a ticket that nobody can use."""
     with pytest.raises(ValueError, match="positive"):
         Tickets(Signer([SECRET]), MemoryTickets(), ttl_seconds=0)
+
+
+async def test_a_ticket_lets_in_once() -> None:
+    """From the page that asked for it, as whom it was issued for; a good token does not help a bad ticket."""
+    counter = Tickets(Signer([SECRET]), MemoryTickets())
+    tokens = JWTAuthentication(SECRET)
+    door = TicketAuthentication(counter, tokens)
+    ticket = await counter.issue(ANN, origin=PAGE)
+    scope = http(
+        {"origin": PAGE, "authorization": f"Bearer {tokens.generate_token('bob')}"},
+        query=f"channel=chat&ticket={ticket}",
+    )
+    assert (await door.authenticate(scope)).id == "ann"
+    with pytest.raises(InvalidTicket):
+        await door.authenticate(scope)
+
+
+async def test_who_has_no_ticket_is_asked_for_a_token() -> None:
+    """As if there were no tickets."""
+    tokens = JWTAuthentication(SECRET)
+    door = TicketAuthentication(tickets(), tokens)
+    bearer = {"authorization": f"Bearer {tokens.generate_token('bob')}"}
+    assert (await door.authenticate(websocket(bearer))).id == "bob"
+    with pytest.raises(MissingToken):
+        await door.authenticate(websocket())
+
+
+async def test_several_tickets_or_origins_are_refused() -> None:
+    """Even if one of them is good; and none of them is used up."""
+    counter = tickets()
+    door = TicketAuthentication(counter, JWTAuthentication(SECRET))
+    ticket = await counter.issue(ANN, origin=PAGE)
+    for scope in (
+        websocket({"origin": PAGE}, query=f"ticket={ticket}&ticket={ticket}"),
+        websocket([("origin", PAGE), ("origin", PAGE)], query=f"ticket={ticket}"),
+    ):
+        with pytest.raises(InvalidTicket):
+            await door.authenticate(scope)
+    assert (await door.authenticate(websocket({"origin": PAGE}, query=f"ticket={ticket}"))).id == "ann"
+
+
+async def test_an_empty_ticket_is_no_missing_one() -> None:
+    """A page that forgot to fill it in is told so."""
+    with pytest.raises(InvalidTicket):
+        await TicketAuthentication(tickets(), JWTAuthentication(SECRET)).authenticate(
+            websocket(query="ticket=")
+        )

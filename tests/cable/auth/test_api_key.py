@@ -1,4 +1,4 @@
-"""The key of the HTTP API, and what is left of a request without its secrets (T3, T39)."""
+"""The key of the HTTP API (T39)."""
 
 import logging
 
@@ -7,9 +7,8 @@ from pydantic import SecretStr
 
 from lineside.cable._auth._bearer import BearerKey
 from lineside.cable._auth._refusals import InvalidToken, MissingToken
-from lineside.cable._auth._token_sources import without_tokens
 from lineside.exceptions import SecretError
-from tests.cable.auth.scopes import http, websocket
+from tests.cable.auth.scopes import http
 
 KEY = "an api key of 16 bytes or more"
 
@@ -68,35 +67,6 @@ def test_a_key_is_never_shown() -> None:
 
 
 PLANTED = "planted-secret-7f3a"
-
-
-def test_a_request_without_its_tokens() -> None:
-    """What channels see and logs print; everything else is still there."""
-    scope = websocket(
-        {
-            "Authorization": f"Bearer {PLANTED}",
-            "X-JID": PLANTED,
-            "cookie": "session=1",
-            "user-agent": "test",
-        },
-        query=f"room=1&token={PLANTED}&jid={PLANTED}&%74icket={PLANTED}&token={PLANTED}&x=a%26b&y",
-        subprotocols=["actioncable-v1-json", f"anycable-token.{PLANTED}"],
-    )
-    scope["headers"].append((b"Authorization", PLANTED.encode()))
-    clean = without_tokens(scope)
-    assert PLANTED not in repr(clean)
-    assert clean["query_string"] == b"room=1&x=a%26b&y"
-    assert clean["subprotocols"] == ["actioncable-v1-json"]
-    assert dict(clean["headers"])[b"sec-websocket-protocol"] == b"actioncable-v1-json"
-    assert dict(clean["headers"])[b"cookie"] == b"session=1"
-    assert dict(clean["headers"])[b"user-agent"] == b"test"
-    assert scope["subprotocols"][1].endswith(PLANTED)
-
-
-def test_a_request_without_tokens_stays_as_it_is() -> None:
-    """An HTTP request has no subprotocols, and gets none."""
-    scope = http({"user-agent": "test"}, query="a=1")
-    assert without_tokens(scope) == scope
 
 
 def test_nothing_here_logs(caplog: pytest.LogCaptureFixture) -> None:
