@@ -139,7 +139,7 @@ class FrameReader:
             data: Any part of the stream.
 
         Returns:
-            What is complete now, in order.
+            What is complete now, in order; nothing comes behind a close frame.
 
         Raises:
             FrameFault: The client broke the protocol. What was complete before is lost with it.
@@ -152,6 +152,10 @@ class FrameReader:
         start, end = 0, -1
         while end != start:
             start, end = max(end, 0), self._read_frame(stream, max(end, 0), found)
+            if found and isinstance(found[-1], CloseFrame):
+                # Nothing behind it counts (section 1.4).
+                self._buffer, self._message = bytearray(), None
+                return found
         if start or not held:
             self._buffer = bytearray(stream[start:])
         return found

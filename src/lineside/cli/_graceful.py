@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 import socket
 from types import FrameType
 from typing import Any, Final
@@ -26,7 +27,7 @@ class GracefulServer(Server):
     clients any more. Here a signal begins with the app: nothing more is accepted, WebSocket clients are
     told over a third of ``timeout_graceful_shutdown`` to come back elsewhere and have another third to
     go; what is left is for open requests and streams, which are cancelled at its end. An app without
-    ``lineside.cable`` stops as uvicorn stops it.
+    ``lineside.cable`` stops as uvicorn stops it. Ctrl+C, a developer's way, tells everybody at once.
     """
 
     _draining: asyncio.Task[None] | None = None
@@ -59,7 +60,8 @@ class GracefulServer(Server):
         hooks: Any = self.lifespan.state.get(STATE_KEY)
         if not isinstance(hooks, ServerHooks):
             return
-        self._draining = asyncio.create_task(hooks.drain(seconds * _TELLING))
+        telling = 0.0 if signal.SIGINT in self._captured_signals else seconds * _TELLING
+        self._draining = asyncio.create_task(hooks.drain(telling))
         _, waiting = await asyncio.wait([self._draining], timeout=seconds * _DRAINING)
         if waiting:
             _logger.warning(

@@ -230,7 +230,6 @@ def test_a_request_that_is_under_way_is_answered_while_clients_are_sent_away(sta
         assert command.end() == 0
 
 
-
 def test_workers_drain_too(start: Start, tmp_path: Path) -> None:
     (tmp_path / "hooked.py").write_text(HOOKED)
     command = start("--workers", "2", name="hooked:app")
@@ -240,7 +239,9 @@ def test_workers_drain_too(start: Start, tmp_path: Path) -> None:
     assert command.text.count("workers 2") == 2
 
 
-def test_a_hook_that_does_not_end_is_given_up_and_the_server_still_stops(start: Start, tmp_path: Path) -> None:
+def test_a_hook_that_does_not_end_is_given_up_and_the_server_still_stops(
+    start: Start, tmp_path: Path
+) -> None:
     (tmp_path / "hooked.py").write_text(HOOKED.replace("pass  # at once", "await asyncio.Event().wait()"))
     command = start("--timeout-graceful-shutdown", "1", name="hooked:app")
     command.wait_for("Uvicorn running on")
