@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lineside.bus import BusError
@@ -20,6 +21,15 @@ _MOST_AT_A_TIME: Final = 100
 _REFRESH_SECONDS: Final = 5.0
 
 _logger = logging.getLogger("lineside.cable")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wants:
+    version: int
+    names: frozenset[str]
+
+    def told(self) -> list[Any]:
+        return [self.version, sorted(self.names)]
 
 
 class EventRelay:
@@ -39,8 +49,8 @@ class EventRelay:
     def __init__(self, cable: "Cable", *, take: Callable[[Mapping[str, Any]], None]) -> None:
         self._cable = cable
         self._take = take
-        self._own: list[str] = []
-        self._others: dict[str, frozenset[str]] = {}
+        self._own = _Wants(0, frozenset())
+        self._others: dict[str, _Wants] = {}
         self._pending: deque[tuple[str, Mapping[str, Any]]] = deque()
         self._has_pending = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
@@ -56,8 +66,8 @@ class EventRelay:
         Args:
             names: The events' names.
         """
-        self._own = sorted(names)
-        self._cable.cluster.info[_EVENTS] = self._own
+        self._own = _Wants(self._own.version + 1, frozenset(names))
+        self._cable.cluster.info[_EVENTS] = self._own.told()
         if self._worker is not None:
             task = asyncio.get_running_loop().create_task(self._announce(hello=False))
             self._asides.add(task)
@@ -105,7 +115,7 @@ class EventRelay:
         await asyncio.wait(ending)
 
     async def _announce(self, *, hello: bool) -> None:
-        said = {"node": self._cable.bus.node, "names": self._own, "hello": hello}
+        said = {"node": self._cable.bus.node, "wants": self._own.told(), "hello": hello}
         try:
             await self._cable.cluster.tell(_WANTED, said)
         except BusError:
@@ -115,14 +125,21 @@ class EventRelay:
         node = str(said["node"])
         if node == self._cable.bus.node:
             return
-        self._know({**self._others, node: frozenset(map(str, said["names"]))})
-        if said["hello"] and self._own:
-            answer = {"node": self._cable.bus.node, "names": self._own, "hello": False}
+        self._know(node, said["wants"])
+        if said["hello"] and self._own.names:
+            answer = {"node": self._cable.bus.node, "wants": self._own.told(), "hello": False}
             await self._cable.cluster.tell(_WANTED, answer, node=node)
 
-    def _know(self, others: Mapping[str, frozenset[str]]) -> None:
-        self._others = {node: names for node, names in others.items() if names}
-        self.wanted_elsewhere = frozenset().union(*self._others.values())
+    def _know(self, node: str, told: Any) -> None:
+        wants = _Wants(int(told[0]), frozenset(map(str, told[1])))
+        known = self._others.get(node)
+        # A lease is up to a beat older than what was said meanwhile.
+        if known is None or known.version < wants.version:
+            self._others[node] = wants
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        self.wanted_elsewhere = frozenset().union(*(wants.names for wants in self._others.values()))
 
     async def _receive(self, said: Mapping[str, Any]) -> None:
         for event in said["events"]:
@@ -138,8 +155,8 @@ class EventRelay:
         while self._pending:
             count = min(len(self._pending), _MOST_AT_A_TIME)
             batch = [self._pending.popleft() for _ in range(count)]
-            for node, names in list(self._others.items()):
-                await self._send(node, [event for name, event in batch if name in names])
+            for node, wants in list(self._others.items()):
+                await self._send(node, [event for name, event in batch if name in wants.names])
         self._has_pending.clear()
 
     async def _send(self, node: str, events: Sequence[Mapping[str, Any]]) -> None:
@@ -162,5 +179,10 @@ class EventRelay:
             leases = await membership.nodes()
         except BusError:
             return  # what was known before is still the best guess
-        wanted = {lease.id: lease.info.get(_EVENTS) for lease in leases if lease.id != self._cable.bus.node}
-        self._know({node: frozenset(names) for node, names in wanted.items() if isinstance(names, list)})
+        alive = {lease.id: lease.info.get(_EVENTS) for lease in leases if lease.id != self._cable.bus.node}
+        for node in self._others.keys() - alive.keys():
+            del self._others[node]
+        for node, told in alive.items():
+            if isinstance(told, list):
+                self._know(node, told)
+        self._sum_up()
