@@ -67,7 +67,7 @@ class RedisSubscriber:
         self._wanted: dict[bytes, None] = {}
         self._awaited: dict[bytes, deque[asyncio.Future[None]]] = {}
         self._waiting: dict[bytes, list[asyncio.Future[None]]] = {}
-        self._heard = asyncio.Event()
+        self._answered = asyncio.Event()
         self._live = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -198,7 +198,7 @@ class RedisSubscriber:
                 continue
             self._link = link
             self._live.set()
-            self._heard.set()
+            self._answered.set()
             self._restored()
             return
 
@@ -220,10 +220,12 @@ class RedisSubscriber:
             done.update(missing)
 
     def _take(self, answer: Any) -> None:
-        self._heard.set()
         kind = answer[0]
         if kind == b"message":
             self._received(answer[1], answer[2])
+        elif kind in (b"pong", b"PONG"):
+            # Messages prove nothing: they may come where nothing of ours arrives any more.
+            self._answered.set()
         elif kind == b"subscribe":
             awaited = self._awaited.get(answer[1])
             if awaited:
@@ -242,15 +244,15 @@ class RedisSubscriber:
             link = self._link
             if link is None or not self._live.is_set():
                 continue
-            self._heard.clear()
+            self._answered.clear()
             await self._send(link, b"PING")
             try:
                 async with asyncio.timeout(_SILENCE_SECONDS):
-                    await self._heard.wait()
+                    await self._answered.wait()
             except TimeoutError:
                 # What has come while this process was busy is read first.
                 await asyncio.sleep(0.05)
-                if not self._heard.is_set():
+                if not self._answered.is_set():
                     _logger.debug("Redis has been silent for %g s", _SILENCE_SECONDS)
                     await self._drop(link)
 

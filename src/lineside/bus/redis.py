@@ -277,9 +277,8 @@ class _PubSubLink:
 
     async def read(self) -> Any:
         answer = await self._connection.read_response(timeout=math.inf)
-        if not isinstance(answer, list):
-            raise exceptions.ConnectionError("Redis answered something else than a push")
-        return answer
+        # A ping is answered with a plain text while nothing is subscribed.
+        return answer if isinstance(answer, list) else [answer]
 
     async def close(self) -> None:
         self._closed = True

@@ -11,13 +11,15 @@ from lineside.bus import Backend, BackendOptions, Bus, Discontinuity, Message
 __all__ = ["BusNodes", "Collector", "until"]
 
 
-async def until(condition: Callable[[], object], *, seconds: float = 10.0, what: str = "it") -> None:
+async def until(
+    condition: Callable[[], object], *, seconds: float = 10.0, what: str | Callable[[], str] = "it"
+) -> None:
     """Wait until a condition holds.
 
     Args:
         condition: Is called again and again, on the event loop.
         seconds: When to give up.
-        what: What was waited for, for the failure.
+        what: What was waited for, for the failure; or what says so then.
 
     Raises:
         AssertionError: The condition did not hold in time.
@@ -26,7 +28,8 @@ async def until(condition: Callable[[], object], *, seconds: float = 10.0, what:
     deadline = loop.time() + seconds
     while not condition():
         if loop.time() > deadline:
-            raise AssertionError(f"waited {seconds:g} s in vain until {what}")
+            waited_for = what if isinstance(what, str) else what()
+            raise AssertionError(f"waited {seconds:g} s in vain until {waited_for}")
         await asyncio.sleep(0.005)
 
 
@@ -66,7 +69,9 @@ class Collector:
             seconds: When to give up.
         """
         await until(
-            lambda: len(self.messages) >= count, seconds=seconds, what=f"{count} messages came: {self.data}"
+            lambda: len(self.messages) >= count,
+            seconds=seconds,
+            what=lambda: f"{count} messages came, and these have: {self.data}",
         )
 
 
