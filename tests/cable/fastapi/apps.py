@@ -21,6 +21,7 @@ class Client:
 
     def __init__(self, socket: websockets.ClientConnection) -> None:
         self.socket = socket
+        self.welcome: Any = None
 
     async def next(self) -> Any:
         """Return the next frame that is no ping."""
@@ -77,7 +78,8 @@ class Site:
         ) as socket:
             client = Client(socket)
             if subprotocol is not None and subprotocol.startswith("actioncable"):
-                assert (await client.next())["type"] == "welcome"
+                client.welcome = await client.next()
+                assert client.welcome["type"] == "welcome"
             yield client
 
     async def refusal(self, path: str = "/cable", **options: Any) -> tuple[int, Any]:

@@ -1,16 +1,17 @@
 """A response that goes on for as long as a client listens: one connection of the cable, over HTTP."""
 
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Final
+from typing import Any
 
 from fastapi import HTTPException, Response
 
 from lineside.bus import Position
 from lineside.cable._cable import Cable
 from lineside.cable._connection import Connection
-from lineside.cable._errors import ErrorCode, RequestFailed
+from lineside.cable._errors import RequestFailed
 from lineside.cable._events import Confirmation, Rejection
 from lineside.cable._fastapi._event_requests import EventsRequest
+from lineside.cable._fastapi._statuses import status_of
 from lineside.cable._frame import Frame
 from lineside.cable._handshake import HandshakeRequest
 from lineside.cable._identity import Identity
@@ -22,17 +23,6 @@ from lineside.cable._sse._wire import EventStreamWire
 from lineside.cable._subscription import Subscription
 
 __all__ = ["CableEvents"]
-
-_STATUS_OF: Final[Mapping[int, int]] = {
-    ErrorCode.UNAUTHORIZED: 401,
-    ErrorCode.TOKEN_EXPIRED: 401,
-    ErrorCode.INVALID_TOKEN: 401,
-    ErrorCode.FORBIDDEN: 403,
-    ErrorCode.INVALID_FORMAT: 422,
-    ErrorCode.RATE_LIMITED: 429,
-    ErrorCode.SERVER_ERROR: 500,
-    ErrorCode.TIMEOUT: 503,
-}
 
 
 class CableEvents(Response):
@@ -99,7 +89,7 @@ class CableEvents(Response):
                 await self._confirm(connection, subscription, codec)
         if len(refusals) == len(self._wanted.identifiers):
             worst = refusals[0]
-            raise HTTPException(_STATUS_OF.get(worst.code, 403), worst.message)
+            raise HTTPException(status_of(worst), worst.message)
 
     async def _confirm(
         self, connection: Connection, subscription: Subscription, codec: EventStreamCodec

@@ -7,6 +7,7 @@ from fastapi.sse import EventSourceResponse
 
 from lineside.cable._auth._refusals import AccessRefused
 from lineside.cable._cable import Cable
+from lineside.cable._fastapi._api_route import http_exception
 from lineside.cable._fastapi._event_requests import EventsRequest, Wishes
 from lineside.cable._fastapi._event_stream import CableEvents
 from lineside.cable._fastapi._gate import Gate
@@ -53,7 +54,7 @@ def add_events(router: APIRouter, cable: Cable, gate: Gate, registry: ChannelReg
         )
         wanted = EventsRequest.of(wishes, request, registry)
         _check_room(cable)
-        identity = await _admitted(gate, request)
+        identity = await _admitted(cable, gate, request)
         return CableEvents(
             cable,
             wanted,
@@ -80,11 +81,11 @@ def _check_room(cable: Cable) -> None:
         raise HTTPException(503, "this node has no room for more connections; connect again later", _RETRY)
 
 
-async def _admitted(gate: Gate, request: Request) -> Identity:
+async def _admitted(cable: Cable, gate: Gate, request: Request) -> Identity:
     try:
-        return await gate.admit_request(request.scope)
-    except AccessRefused as refused:
-        refusal = Refused.because(refused)
-    except Refused as refused:
-        refusal = refused
-    raise HTTPException(refusal.status, refusal.message, refusal.headers)
+        identity = await gate.admit_request(request.scope)
+    except (AccessRefused, Refused) as refusal:
+        cable.stats.auth_failures += 1
+        raise http_exception(refusal) from refusal
+    cable.stats.auth_successes += 1
+    return identity

@@ -1,10 +1,11 @@
-"""The injected attributes of channels, resolved by FastAPI for each run and closed behind it."""
+"""What channels and handlers are injected: resolved by FastAPI for each run, and closed behind it."""
 
 import inspect
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from lineside.cable._channel_arguments import hints_of, is_dependency
 from lineside.cable._channel_injection import dependencies_of
 from lineside.cable._errors import CableConfigurationError
 from lineside.cable._fastapi._dependencies import Dependencies
@@ -15,7 +16,7 @@ __all__ = ["Injection"]
 
 
 class Injection:
-    """Fills the attributes of channels (`lineside.cable._channel_injection.Inject`).
+    """Fills the attributes of channels and the parameters of handlers (`Inject` and `InjectHandler`).
 
     Dependencies see the request that the connection began with, without its cookies and Authorization:
     nothing that lives as long as a connection keeps them. Who is connected was decided then; wherever a
@@ -27,23 +28,25 @@ class Injection:
 
     def __init__(self, authenticate: Callable[..., Any] | None = None) -> None:
         self._authenticate = authenticate
-        self._known: dict[type, Dependencies] = {}
+        self._known: dict[Callable[..., Any], Dependencies] = {}
 
     @asynccontextmanager
-    async def __call__(self, channel: type, connection: ConnectionPort) -> AsyncGenerator[Mapping[str, Any]]:
-        """Resolve the attributes of a channel.
+    async def __call__(
+        self, target: Callable[..., Any], connection: ConnectionPort
+    ) -> AsyncGenerator[Mapping[str, Any]]:
+        """Resolve the attributes of a channel, or the parameters of a function.
 
         Args:
-            channel: Its class.
-            connection: Whose subscription it is.
+            target: The channel's class, or the function.
+            connection: Whose subscription or message it is.
         """
         if connection.handshake is None:
             raise CableConfigurationError(
-                f"{channel.__name__} has injected attributes, and the connection no request to resolve them"
+                f"{target.__name__} has dependencies, and the connection has no request to resolve them with"
             )
-        dependencies = self._known.get(channel)
+        dependencies = self._known.get(target)
         if dependencies is None:
-            dependencies = self._known[channel] = Dependencies(_collector(channel))
+            dependencies = self._known[target] = Dependencies(_collector(target))
         scope = {**connection.handshake.scope, IDENTITY: connection.identity}
         async with dependencies.resolved(scope, replaced=self._replaced(connection)) as values:
             yield values
@@ -59,10 +62,20 @@ class Injection:
         return {self._authenticate: authenticated}
 
 
-def _collector(channel: type) -> Callable[..., Any]:
+def _collector(target: Callable[..., Any]) -> Callable[..., Any]:
     async def collect(**_values: Any) -> None:
-        """Stand for the parameters of the attributes; it is never called."""
+        """Stand for the parameters; it is never called."""
 
-    signature = inspect.Signature(list(dependencies_of(channel).values()))
+    injected = dependencies_of(target) if isinstance(target, type) else _parameters(target)
+    signature = inspect.Signature(list(injected.values()))
     setattr(collect, "__signature__", signature)  # noqa: B010 - functions do not declare it
     return collect
+
+
+def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    hints = hints_of(function, name=function.__name__)
+    return {
+        name: parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints.get(name, Any))
+        for name, parameter in inspect.signature(function).parameters.items()
+        if is_dependency(hints.get(name, Any), parameter.default)
+    }

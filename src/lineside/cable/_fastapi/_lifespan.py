@@ -11,9 +11,11 @@ from lineside.bus import refuse_several_processes
 from lineside.cable._cable import Cable
 from lineside.cable._errors import CableConfigurationError
 from lineside.cable._fastapi._gate import Gate
-from lineside.cable._fastapi._routes import Place, place_of
+from lineside.cable._fastapi._routes import place_of
 from lineside.cable._fastapi._state import cables_of
+from lineside.cable._metrics import CableMetrics
 from lineside.cable.asgi import STATE_KEY, CableEndpoint, ServerHooks, install_seam
+from lineside.instrumentation import Metrics
 
 __all__ = ["CableLifespan"]
 
@@ -24,13 +26,14 @@ class CableLifespan:
     Args:
         cable: The cable.
         name: What the app calls it.
+        metrics: Shows its figures; None for nobody.
         gate: Lets connections in.
         endpoint: The WebSocket's ASGI app.
         marker: A route by which the router's place is found.
         below: That route's path in the router.
 
     Attributes:
-        place: Where the router was included; None until the app starts.
+        path: The WebSocket's path; empty until the app starts.
     """
 
     def __init__(
@@ -38,14 +41,16 @@ class CableLifespan:
         cable: Cable,
         *,
         name: str,
+        metrics: Metrics | None,
         gate: Gate,
         endpoint: CableEndpoint,
         marker: Callable[[], APIRoute],
         below: str,
     ) -> None:
-        self.place: Place | None = None
+        self.path = ""
         self._cable = cable
         self._name = name
+        self._metrics = metrics
         self._gate = gate
         self._endpoint = endpoint
         self._marker = marker
@@ -57,7 +62,8 @@ class CableLifespan:
 
     @asynccontextmanager
     async def _run(self, app: FastAPI) -> AsyncGenerator[dict[str, Any]]:
-        place = self.place = place_of(self._marker(), app.routes, below=self._below)
+        place = place_of(self._marker(), app.routes, below=self._below)
+        self.path = place.path
         cables = cables_of(app)
         if self._name in cables or self._cable.accepting:
             raise CableConfigurationError(
@@ -70,11 +76,22 @@ class CableLifespan:
         cables[self._name] = self._cable
         install_seam(app)
         try:
-            with _hooked(app, place.path, self._endpoint, self._cable) as hooks:
+            with self._measured(), _hooked(app, place.path, self._endpoint, self._cable) as hooks:
                 yield {STATE_KEY: hooks}
         finally:
             del cables[self._name]
             await self._cable.stop()
+
+    @contextmanager
+    def _measured(self) -> Generator[None]:
+        measured = (
+            None if self._metrics is None else CableMetrics(self._cable, self._metrics, name=self._name)
+        )
+        try:
+            yield
+        finally:
+            if measured is not None:
+                measured.close()
 
 
 @contextmanager

@@ -16,6 +16,9 @@ from lineside.cable._channel import Channel
 from lineside.cable._channel_injection import NewAbility
 from lineside.cable._codec import Codec
 from lineside.cable._errors import CableConfigurationError
+from lineside.cable._fastapi._api import add_api
+from lineside.cable._fastapi._api_key import guards_of
+from lineside.cable._fastapi._asyncapi_page import add_asyncapi
 from lineside.cable._fastapi._endpoint import RouterEndpoint
 from lineside.cable._fastapi._events import add_events
 from lineside.cable._fastapi._gate import Gate
@@ -23,11 +26,16 @@ from lineside.cable._fastapi._health import HEALTH, add_health
 from lineside.cable._fastapi._identities import IdentifiedBy
 from lineside.cable._fastapi._injection import Injection
 from lineside.cable._fastapi._lifespan import CableLifespan
+from lineside.cable._fastapi._publish import add_publish
 from lineside.cable._fastapi._routes import add_sockets
+from lineside.cable._identity import Identity
 from lineside.cable._limits import CableLimits
+from lineside.cable._ports import ConnectionPort
 from lineside.cable._registry import ChannelRegistry
+from lineside.cable._sdk import RefreshCheck
 from lineside.cable._stream_channels import PublicStreams, stream_channels
 from lineside.cable.codecs import CodecRegistry, standard_codecs
+from lineside.instrumentation import Metrics
 
 __all__ = ["CableRouter", "cable_router"]
 
@@ -56,12 +64,17 @@ def cable_router(
     limits: CableLimits | None = None,
     signed_streams: SignedStreams | None = None,
     public_streams: Sequence[str] = (),
+    api_key: str | Sequence[str] | None = None,
+    api_guard: Callable[..., Any] | None = None,
+    secret: str | None = None,
+    metrics: Metrics | None = None,
     name: str = "default",
 ) -> CableRouter:
     """Return a router that serves a cable: ``app.include_router(cable_router(...), prefix="/cable")``.
 
     The cable starts with the app and stops behind it. At the prefix itself is the WebSocket, below it
-    ``/health`` and, for Server-Sent Events, ``/events``.
+    ``/health`` and, for Server-Sent Events, ``/events``. ``/asyncapi`` describes the channels. The HTTP API
+    (``/api/...``, ``/_broadcast``) is off unless it has a lock: ``api_key``, ``api_guard`` or ``secret``.
 
     Args:
         channels: What clients may subscribe to.
@@ -83,6 +96,11 @@ def cable_router(
         signed_streams: Clients may listen to streams whose names it has signed: AnyCable's ``$pubsub``, and
             Turbo's stream sources.
         public_streams: Clients may listen to these by name, with ``*`` for any text; default: to none.
+        api_key: Turns the HTTP API on: ``Authorization: Bearer <key>``, at least 16 bytes; or several keys.
+        api_guard: Turns it on, too: a dependency that refuses who may not, such as ``authorize_any``.
+        secret: The app's secret, at least 32 bytes, as AnyCable's: it signs streams (unless
+            ``signed_streams`` does), and the publishers' key is derived of it.
+        metrics: Shows the cable's figures, with the cable's name as label.
         name: What the app calls the cable, where it has several.
 
     Raises:
@@ -96,19 +114,30 @@ def cable_router(
         identified_by=identified_by,
         client_ids=ClientIds(),
     )
+    if signed_streams is None and secret is not None:
+        signed_streams = SignedStreams(secret)
     if signed_streams is not None or public_streams:
         channels = [*channels, *stream_channels(signed_streams, PublicStreams(public_streams))]
-    registry = ChannelRegistry(channels, inject=Injection(gate.call), ability=ability, limits=limits)
+    inject = Injection(gate.call)
+    registry = ChannelRegistry(channels, inject=inject, ability=ability, limits=limits)
     cable = Cable(registry, bus=bus, codecs=_codecs(codecs, default_codec, limits), limits=limits)
+    cable.messages.inject = inject
+    if isinstance(authenticate, JWTAuthentication):
+        cable.refresh = _refresh_by(authenticate)
     endpoint = RouterEndpoint(cable, gate)
     lifespan = CableLifespan(
-        cable, name=name, gate=gate, endpoint=endpoint, marker=lambda: health, below=HEALTH
+        cable, name=name, metrics=metrics, gate=gate, endpoint=endpoint, marker=lambda: health, below=HEALTH
     )
     router = CableRouter(lifespan=lifespan, tags=["cable"])
     router.cable = cable
     add_sockets(router, endpoint, name=name)
     health = add_health(router, cable)
     add_events(router, cable, gate, registry)
+    add_asyncapi(router, cable, registry, lambda: lifespan.path)
+    guards = guards_of(api_key, api_guard, secret)
+    if guards is not None:
+        add_api(router, cable, guards)
+        add_publish(router, cable, guards)
     return router
 
 
@@ -118,6 +147,13 @@ def _origins(given: Sequence[str] | Literal["*"] | OriginPolicy | None, authenti
     # Of a dependency nobody knows whether it reads a cookie, which every page's request would carry.
     cookies = authenticate is not None and not isinstance(authenticate, JWTAuthentication)
     return OriginPolicy(given, cookies=cookies)
+
+
+def _refresh_by(tokens: JWTAuthentication) -> RefreshCheck:
+    async def verify(_connection: ConnectionPort, token: str) -> Identity:
+        return tokens.verify(token)
+
+    return verify
 
 
 def _codecs(
