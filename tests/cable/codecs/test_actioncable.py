@@ -83,6 +83,7 @@ EXTENDED_READS: list[tuple[str, Command]] = [
     ('{"command":"history","identifier":"a"}', ReadHistory("a", HistoryRequest())),
     ('{"command":"join","identifier":"a","presence":{"id":"u1","info":1}}', Join("a", "u1", 1)),
     ('{"command":"join","identifier":"a"}', Join("a")),
+    ('{"command":"join","identifier":"a","presence":{"info":1}}', Join("a", None, 1)),
     ('{"command":"leave","identifier":"a"}', Leave("a")),
     ('{"command":"presence","identifier":"a","data":{}}', PresenceQuery("a")),
     ('{"command":"presence","identifier":"a"}', PresenceQuery("a")),
