@@ -11,6 +11,7 @@ from typing import Any
 
 from lineside.bus import NO_HISTORY, Backend, Bus, Departed, Discontinuity, Published
 from lineside.cable._auth._rates import TokenBucket
+from lineside.cable._channel_values import json_value
 from lineside.cable._cluster import Cluster
 from lineside.cable._codec import Codec
 from lineside.cable._connection import Connection, State
@@ -221,7 +222,7 @@ class Cable(CableSDK):
 
         Args:
             stream: The stream's name.
-            message: A JSON value.
+            message: A JSON value, or what FastAPI makes one of: models, dates, UUIDs.
             type: GoHub's ``message_type``; default ``"message"``.
             exclude: The id of a connection that is not sent it.
             history: Keep it for those who come back.
@@ -233,6 +234,7 @@ class Cable(CableSDK):
         Raises:
             BusUnavailable: The bus did not take it within its deadline.
             InvalidStreamError: The stream's name cannot be one.
+            TypeError: The message is a database record, or has no JSON form.
         """
         check_stream(stream, max_bytes=self.limits.name_bytes)
         headers = {} if type is None else {TYPE: type}
@@ -241,7 +243,7 @@ class Cable(CableSDK):
         with publishing(stream, headers):
             return await self.bus.publish(
                 stream,
-                dumps(message),
+                dumps(json_value(message)),
                 history=self.limits.history if history and self.bus.history is not None else NO_HISTORY,
                 idempotency_key=idempotency_key,
                 headers=headers,

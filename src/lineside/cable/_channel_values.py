@@ -19,15 +19,32 @@ def json_value(value: Any) -> Any:
         value: What the user gave.
 
     Raises:
-        TypeError: It holds something that JSON has no form for.
+        TypeError: It holds something that JSON has no form for; or a database record, which would show
+            every column to whoever listens.
     """
     if isinstance(value, _PLAIN):
         return value
+    _refuse_records(value)
     try:
         return to_jsonable_python(value)
     except ValueError as error:
         # pydantic's own error is a ValueError, which the app might take for a wrong argument.
         raise TypeError(f"this cannot be sent as JSON: {error}; send dicts, lists or models") from error
+
+
+def _refuse_records(value: Any) -> None:
+    # SQLAlchemy's mark of a mapped class; looked for by name, because a cable needs no database.
+    if hasattr(type(value), "__mapper__"):
+        raise TypeError(
+            f"a {type(value).__name__} is a database record; send what may be seen of it: a schema such as "
+            "Post.Out, or a dict"
+        )
+    if isinstance(value, dict):
+        for each in value.values():
+            _refuse_records(each)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for each in value:
+            _refuse_records(each)
 
 
 def on_loop(call: Callable[..., Any], *args: Any) -> Any:

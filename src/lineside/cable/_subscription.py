@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from lineside.bus import BusError
+from lineside.bus import BusError, InvalidStreamError
 from lineside.cable._attachment import Attachment
 from lineside.cable._errors import ErrorCode, RequestFailed
 from lineside.cable._events import Transmission
@@ -26,12 +26,11 @@ def check_stream(name: str, *, max_bytes: int) -> None:
         max_bytes: The longest name, in UTF-8.
 
     Raises:
-        RequestFailed: It is empty, too long, or one of ours.
+        InvalidStreamError: It is empty, too long, or one of ours.
     """
     if not name or len(name.encode(errors="replace")) > max_bytes or name.startswith(INTERNAL):
-        raise RequestFailed(
-            ErrorCode.INVALID_FORMAT,
-            f"{name[:64]!r} is no name of a stream; use 1 to {max_bytes} bytes, not {INTERNAL!r}...",
+        raise InvalidStreamError(
+            f"{name[:64]!r} is no name of a stream; use 1 to {max_bytes} bytes, not {INTERNAL!r}..."
         )
 
 
@@ -85,7 +84,10 @@ class Subscription:
         """Send the client what is broadcast to a stream (`SubscriptionPort.stream_from`)."""
         connection = self.connection
         limits = connection.cable.limits
-        check_stream(stream, max_bytes=limits.name_bytes)
+        try:
+            check_stream(stream, max_bytes=limits.name_bytes)
+        except InvalidStreamError as error:
+            raise RequestFailed(ErrorCode.INVALID_FORMAT, error.message) from None
         if len(self.attachments) >= limits.streams and stream not in self.attachments:
             raise RequestFailed(
                 ErrorCode.RATE_LIMITED, f"a subscription has at most {limits.streams} streams; stop one first"
