@@ -5,12 +5,13 @@ A client is known by its id; it may have several connections, on several nodes.
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lineside.bus import BusError, Departed, GroupFullError, Member
 from lineside.cable._auth._close_codes import CloseCode
 from lineside.cable._errors import ErrorCode, RequestFailed
 from lineside.cable._leavings import Leavings
+from lineside.cable._replacing import Replacing
 
 if TYPE_CHECKING:
     from lineside.cable._cable import Cable
@@ -21,7 +22,6 @@ __all__ = ["Clients"]
 _CLIENTS: Final = "clients"
 _ONE_IDENTITY: Final = "connections:"
 _SEEN: Final = "cable-client-seen:"
-_REPLACE: Final = "replace_sessions"
 
 _logger = logging.getLogger("lineside.cable")
 
@@ -38,12 +38,10 @@ class Clients:
 
     def __init__(self, cable: "Cable", *, replace: bool = False, seen_seconds: float = 300.0) -> None:
         self._cable = cable
-        self._replace = replace
         self._seen_seconds = seen_seconds
         self._leavings = Leavings(cable.bus)
         self._here: dict[str, dict[str, Connection]] = {}
-        self._replaced: dict[str, frozenset[str]] = {}
-        cable.cluster.on(_REPLACE, self._replace_here)
+        self._replacing = Replacing(cable) if replace else None
 
     def here(self, client_id: str) -> Sequence["Connection"]:
         """Return a client's connections to this node.
@@ -107,8 +105,8 @@ class Clients:
             if connection.id not in self._here.get(connection.client_id, {}):
                 # It hung up meanwhile, when the others did not know of it yet.
                 await self._depart(connection)
-            elif self._replace:
-                await self._replace_others(connection)
+            elif self._replacing is not None:
+                await self._replacing.end_others(connection, await self.get(connection.client_id))
         except GroupFullError:
             self._forget(connection)
             raise RequestFailed(
@@ -124,7 +122,10 @@ class Clients:
             # A group of its own, whose members are connections: so the limit holds over all nodes.
             group = _ONE_IDENTITY + connection.identity.id
             await presence.join(group, connection.id, connection.id, node=node, limit=limit)
-        await presence.join(_CLIENTS, connection.client_id, connection.id, node=node)
+        info: Mapping[str, int] | None = None
+        if self._replacing is not None:
+            info = self._replacing.take_number(connection, await self.get(connection.client_id))
+        await presence.join(_CLIENTS, connection.client_id, connection.id, node=node, info=info)
 
     async def left(self, connection: "Connection") -> None:
         """Let the other nodes know that a connection is gone.
@@ -132,7 +133,8 @@ class Clients:
         Args:
             connection: The connection.
         """
-        self._replaced.pop(connection.id, None)
+        if self._replacing is not None:
+            self._replacing.forget(connection)
         if not self._forget(connection) or self._cable.bus.presence is None:
             return
         await self._depart(connection)
@@ -190,23 +192,3 @@ class Clients:
             await membership.put(_SEEN + client_id, b"", ttl_seconds=self._seen_seconds)
         except BusError:
             _logger.warning("client %s counts as unknown: the bus does not answer", client_id)
-
-    async def _replace_others(self, connection: "Connection") -> None:
-        known = await self.get(connection.client_id)
-        others = set() if known is None else set(known.sessions) - {connection.id}
-        if known is None or not others:
-            return
-        self._replaced[connection.id] = frozenset(others)
-        said = {"client": connection.client_id, "by": connection.id, "sessions": sorted(others)}
-        for node in {known.sessions[other] for other in others}:
-            await self._cable.cluster.tell(_REPLACE, said, node=node)
-
-    async def _replace_here(self, said: Mapping[str, Any]) -> None:
-        newer = str(said["by"])
-        for connection in self.here(str(said["client"])):
-            if connection.id not in said["sessions"]:
-                continue
-            # Two that came at the same time each want to replace the other; one of them must stay.
-            if newer in self._replaced.get(connection.id, ()) and newer < connection.id:
-                continue
-            connection.disconnect("replaced", reconnect=False, code=CloseCode.CLIENT_ID_TAKEN)

@@ -5,7 +5,7 @@ written, and nothing is made where nothing was written: an app without OpenTelem
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +21,7 @@ _SYSTEM: Final = "lineside"
 
 
 @contextmanager
-def publishing(stream: str, headers: dict[str, str]) -> Iterator[None]:
+def publishing(stream: str, headers: dict[str, str]) -> Generator[None]:
     """Publish a message within a span, and write the span into its headers.
 
     Args:
@@ -41,7 +41,7 @@ def publishing(stream: str, headers: dict[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def delivering(message: "Message") -> Iterator[None]:
+def delivering(message: "Message") -> Generator[None]:
     """Deliver a message within a span of the trace that it was published in.
 
     Args:

@@ -1,11 +1,12 @@
 """Two nodes of one app in one process, on one bus."""
 
+import secrets
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
-from lineside.bus import Backend
+from lineside.bus import Backend, BackendOptions
 from lineside.bus.memory import MemoryBackend, MemoryBroker
 from lineside.cable._cable import Cable
 from lineside.cable._errors import UnknownChannelError
@@ -27,9 +28,30 @@ class NoChannels:
         raise UnknownChannelError(f"there is no channel {subscription.channel!r}")
 
 
+over_every_bus = pytest.mark.parametrize("backend_name", ["memory", "redis", "nats"])
+"""Run the tests of a module once for each backend that has presence."""
+
+
 @pytest.fixture
-def new_backend() -> Callable[[], Backend]:
-    """Make backends of one store; tests of other servers replace this fixture."""
+def backend_name() -> str:
+    """Memory, unless a module is `over_every_bus`."""
+    return "memory"
+
+
+@pytest.fixture
+def new_backend(backend_name: str, request: pytest.FixtureRequest) -> Callable[[], Backend]:
+    """Make backends of one store, which no other test sees."""
+    options = BackendOptions(namespace=f"t{secrets.token_hex(6)}")
+    if backend_name == "redis":
+        from lineside.bus.redis import RedisBackend
+
+        url: str = request.getfixturevalue("redis_url")
+        return lambda: RedisBackend(url, options)
+    if backend_name == "nats":
+        from lineside.bus.nats import NatsBackend
+
+        nats_url: str = request.getfixturevalue("nats_url")
+        return lambda: NatsBackend(nats_url, options)
     broker = MemoryBroker()
     return lambda: MemoryBackend(broker)
 

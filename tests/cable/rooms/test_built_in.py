@@ -4,9 +4,9 @@ import pytest
 
 from lineside.cable._cable import Cable
 from tests.cable.fakes import FakeClient, client
-from tests.cable.rooms.conftest import ALL
+from tests.cable.rooms.conftest import ALL, over_every_bus
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, over_every_bus]
 
 
 async def test_a_ping_is_answered_with_both_clocks(node: Cable) -> None:

@@ -9,8 +9,9 @@ from lineside.bus import BusUnavailable
 from lineside.cable._cable import Cable
 from lineside.cable._limits import CableLimits
 from tests.cable.fakes import client, eventually, running
+from tests.cable.rooms.conftest import over_every_bus
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, over_every_bus]
 
 
 async def test_a_message_for_one_client_reaches_all_its_connections_once(nodes: tuple[Cable, Cable]) -> None:

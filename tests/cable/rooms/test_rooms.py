@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from lineside.bus.memory import MemoryBackend, MemoryBroker
 from lineside.cable._cable import Cable
 from lineside.cable._errors import RequestFailed
 from lineside.cable._limits import CableLimits
-from tests.cable.fakes import FakeClient, client, eventually, running
-from tests.cable.rooms.conftest import ALL, NoChannels
+from tests.cable.fakes import FakeClient, client, running
+from tests.cable.rooms.conftest import ALL, over_every_bus
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, over_every_bus]
 
 
 async def member(cable: Cable, id: str, room: str = "r1", **data: Any) -> FakeClient:
@@ -85,27 +84,6 @@ async def test_a_client_with_two_connections_is_one_member(nodes: tuple[Cable, C
     assert await one.rooms.count("r1") == 1
     await desk.close()
     assert await one.rooms.count("r1") == 0
-
-
-async def test_members_of_a_dead_node_leave(new_cable: Callable[..., Cable]) -> None:
-    """A node that ends without a word is buried by the others, when its lease is over."""
-    now = [1_000.0]
-    broker = MemoryBroker(clock=lambda: now[0])
-    survivor, dying = (Cable(NoChannels(), bus=MemoryBackend(broker)) for _ in range(2))
-    async with running(survivor, dying):
-        await survivor.rooms.create("r1", max_clients=2)
-        await member(survivor, "alice")
-        await member(dying, "bob")
-        left: list[str | None] = []
-        survivor.on("room_left", lambda event: left.append(event.client_id))
-        for task in dying.cluster._tasks:
-            task.cancel()
-        now[0] += 7.0
-        await eventually(lambda: left)
-        assert left == ["bob"]
-        assert [each.id for each in await survivor.rooms.members("r1")] == ["alice"]
-        assert await survivor.clients.get("bob") is None
-        assert await survivor.send_to("bob", 1) == "offline"
 
 
 async def test_members_are_back_when_the_store_was_lost(nodes: tuple[Cable, Cable]) -> None:

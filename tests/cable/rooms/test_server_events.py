@@ -11,9 +11,9 @@ from lineside.cable._errors import CableConfigurationError
 from lineside.cable._server_event import EVENT_NAMES, ServerEvent
 from lineside.cable._server_events import ServerEvents
 from tests.cable.fakes import client, eventually, running
-from tests.cable.rooms.conftest import ALL
+from tests.cable.rooms.conftest import ALL, over_every_bus
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, over_every_bus]
 
 
 async def test_all_nine_events_are_told_on_every_node(nodes: tuple[Cable, Cable]) -> None:
