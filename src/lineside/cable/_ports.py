@@ -54,15 +54,18 @@ class SubscriptionPort(Protocol):
         identifier: Its name, as the client wrote it.
         channel: The name of the channel in it.
         params: The other values in it.
-        connection: Its connection.
         rejected: ``reject`` was called.
     """
 
     identifier: str
     channel: str
     params: Mapping[str, Any]
-    connection: ConnectionPort
     rejected: bool
+
+    @property
+    def connection(self) -> ConnectionPort:
+        """Its connection."""
+        ...
 
     async def stream_from(
         self,
