@@ -99,10 +99,16 @@ class Attachment:
 
     def send(self, message: Message) -> None:
         """Send a message to this subscriber alone."""
-        event: Event | None = event_of(message, self.identifier)
-        if self.transform is not None and isinstance(event, StreamMessage):
-            event = self._transformed(event)
-        payload = None if event is None else self.codec.encode(event)
+        try:
+            event: Event | None = event_of(message, self.identifier)
+            if self.transform is not None and isinstance(event, StreamMessage):
+                event = self._transformed(event)
+            payload = None if event is None else self.codec.encode(event)
+        except ValueError:
+            _logger.warning(
+                "a message of %r cannot be sent over %s", self.stream, self.codec.name, exc_info=True
+            )
+            return
         if payload is not None:
             self.outbox.push(Frame(payload))
 

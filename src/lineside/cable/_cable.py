@@ -33,7 +33,7 @@ from lineside.cable._stats import CableStats
 from lineside.cable._subscription import check_stream
 from lineside.cable._tracing import publishing
 from lineside.cable._wire import Wire
-from lineside.cable.codecs import CodecRegistry
+from lineside.cable.codecs import CodecRegistry, standard_codecs
 from lineside.strict_json import dumps
 
 __all__ = ["Buckets", "Cable"]
@@ -84,8 +84,8 @@ class Cable(CableSDK):
         self.channels = channels
         self.bus = bus if isinstance(bus, Bus) else Bus(bus)
         self._owns_bus = not isinstance(bus, Bus)
-        self.codecs = codecs or CodecRegistry()
         self.limits = limits or CableLimits()
+        self.codecs = codecs or _codecs(self.limits)
         self.clock = clock
         self.monotonic = monotonic
         self._new_id = new_id
@@ -183,7 +183,9 @@ class Cable(CableSDK):
         self.events.fire("client_connected", connection=connection)
 
     async def ended(self, connection: Connection) -> None:
-        """Let everything of a connection end whose socket is gone."""
+        """Let everything of a connection end whose socket is gone; one that never began has nothing."""
+        if connection.id not in self.connections:
+            return
         self.pulse.remove(connection)
         try:
             await self.sessions.keep(connection)
@@ -296,3 +298,7 @@ class Cable(CableSDK):
                 payload = codec.encode(HistoryRejection(identifier, gap.reason))
                 if payload is not None:
                     outbox.push(Frame(payload))
+
+
+def _codecs(limits: CableLimits) -> CodecRegistry:
+    return CodecRegistry(standard_codecs(max_bytes=limits.frame_bytes, max_depth=limits.json_depth))

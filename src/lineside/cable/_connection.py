@@ -10,6 +10,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
+from lineside.cable._auth._close_codes import CloseCode
+from lineside.cable._auth._expiry import is_expired
 from lineside.cable._codec import Codec
 from lineside.cable._commands import (
     Command,
@@ -136,6 +138,9 @@ class Connection:
         Args:
             restore: The id of an earlier session that the client wants to go on with.
         """
+        if is_expired(self.identity, self.cable.clock()):
+            self.disconnect("token_expired", reconnect=False, code=CloseCode.TOKEN_EXPIRED)
+            return
         self.cable.opened(self)
         self.state = State.OPEN
         try:
@@ -188,7 +193,13 @@ class Connection:
         elif isinstance(command, Request):
             self._lanes.put("", command)
         elif len(command.identifier.encode(errors="replace")) > self.cable.limits.identifier_bytes:
-            self.fail(ErrorCode.INVALID_FORMAT, "the identifier is too long", None, None)
+            limit = self.cable.limits.identifier_bytes
+            self.fail(
+                ErrorCode.INVALID_FORMAT,
+                f"an identifier has at most {limit} bytes",
+                getattr(command, "request_id", None),
+                None,
+            )
         else:
             self._lanes.put(command.identifier, command)
 

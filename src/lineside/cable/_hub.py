@@ -6,6 +6,7 @@ of that loop.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from lineside.bus import BusSubscription
 
 __all__ = ["Hub", "LocalStream"]
+
+_logger = logging.getLogger("lineside.cable")
 
 
 class LocalStream:
@@ -105,10 +108,9 @@ class LocalStream:
         excluded = message.headers.get(EXCLUDE)
         delivered = 0
         for (codec, identifier), audience in self.audiences.items():
-            payload = codec.encode(event_of(message, identifier))
-            if payload is None:
+            frame = self._frame(codec, identifier, message)
+            if frame is None:
                 continue
-            frame = Frame(payload)
             if excluded is None or excluded not in audience:
                 for outbox in audience.values():
                     outbox.push(frame)
@@ -123,6 +125,16 @@ class LocalStream:
                 attachment.deliver(message)
                 delivered += 1
         self._stats.deliveries += delivered
+
+    def _frame(self, codec: Codec, identifier: str, message: Message) -> Frame | None:
+        try:
+            payload = codec.encode(event_of(message, identifier))
+        except ValueError:
+            # Somebody publishes on the bus what is no JSON: the other audiences may be able to read it.
+            self._stats.unreadable += 1
+            _logger.warning("a message of %r cannot be sent over %s", self.name, codec.name, exc_info=True)
+            return None
+        return None if payload is None else Frame(payload)
 
 
 _NOT_THERE: Final = object()

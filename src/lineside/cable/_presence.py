@@ -94,24 +94,28 @@ class CablePresence:
         for stream in list(subscription.presences):
             await self.leave(subscription, stream, grace_seconds=grace_seconds)
 
-    async def tell(self, subscription: "Subscription", *, records: bool) -> None:
+    async def tell(
+        self, subscription: "Subscription", *, records: bool, request_id: int | None = None
+    ) -> None:
         """Tell a client who is present on its subscription's streams.
 
         Args:
             subscription: The subscription.
             records: Who, and not only how many.
+            request_id: What the client called its request.
         """
         streams = [each.stream for each in subscription.attachments.values() if each.presence is not None]
         if not streams:
-            self._refuse(subscription, "this channel has no presence for you")
+            self._refuse(subscription, "this channel has no presence for you", request_id)
             return
         try:
             members = {member.id: member for stream in streams for member in await self.members(stream)}
         except BusError:
-            self._refuse(subscription, _UNAVAILABLE)
+            self._refuse(subscription, _UNAVAILABLE, request_id)
             return
         shown = [record(member) for member in members.values()] if records else None
-        subscription.connection.send(PresenceInfo(subscription.identifier, len(members), shown))
+        info = PresenceInfo(subscription.identifier, len(members), shown, request_id=request_id)
+        subscription.connection.send(info)
 
     async def members(self, stream: str) -> Sequence[Member]:
         """Return who is present on a stream, on any node.
@@ -153,8 +157,9 @@ class CablePresence:
         data = dumps({"type": change, "id": member, "info": info})
         await bus.publish(stream, data, headers={KIND: "presence"})
 
-    def _refuse(self, subscription: "Subscription", why: str) -> None:
-        subscription.connection.send(PresenceInfo(subscription.identifier, error=why))
+    def _refuse(self, subscription: "Subscription", why: str, request_id: int | None = None) -> None:
+        info = PresenceInfo(subscription.identifier, error=why, request_id=request_id)
+        subscription.connection.send(info)
 
 
 def record(member: Member) -> Mapping[str, Any]:

@@ -22,12 +22,15 @@ class _Impossible(Exception):  # noqa: N818 - it never leaves this file
         self.reason = reason
 
 
-async def replay(subscription: Subscription, request: HistoryRequest) -> None:
+async def replay(
+    subscription: Subscription, request: HistoryRequest, *, request_id: int | None = None
+) -> None:
     """Answer a request for history: the messages and a confirmation, or a rejection and no message.
 
     Args:
         subscription: One that streams; its messages are held, unless it has been live before.
         request: From where on.
+        request_id: What the client called its request.
     """
     connection = subscription.connection
     stats = connection.cable.stats
@@ -40,13 +43,13 @@ async def replay(subscription: Subscription, request: HistoryRequest) -> None:
             missed.append((attachment, await _missed(subscription, attachment, request)))
     except _Impossible as refusal:
         stats.rejected_history(refusal.reason)
-        connection.send(HistoryRejection(subscription.identifier, refusal.reason))
+        connection.send(HistoryRejection(subscription.identifier, refusal.reason, request_id))
         return
     for attachment, messages in missed:
         for message in messages:
             attachment.send(message)
     stats.history_confirmed += 1
-    connection.send(HistoryConfirmation(subscription.identifier))
+    connection.send(HistoryConfirmation(subscription.identifier, request_id))
 
 
 async def _missed(

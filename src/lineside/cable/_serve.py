@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from lineside.bus import BusError
 from lineside.cable._commands import (
     Command,
-    HistoryRequest,
     Join,
     Leave,
     Perform,
@@ -18,6 +17,7 @@ from lineside.cable._commands import (
     Unsubscribe,
     Whisper,
 )
+from lineside.cable._dispatcher import ACK
 from lineside.cable._errors import ErrorCode, RequestFailed, UnknownChannelError
 from lineside.cable._events import Confirmation, Rejection, Reply, Unsubscription
 from lineside.cable._message import EXCLUDE
@@ -53,16 +53,18 @@ async def serve(connection: "Connection", command: Command) -> None:
         case Request():
             await connection.cable.dispatch(connection, command)
         case Whisper():
-            await _whisper(_known(connection, command.identifier), command.data)
+            await _whisper(_known(connection, command.identifier), command)
         case ReadHistory():
-            await _read_history(_known(connection, command.identifier), command.history)
+            await _read_history(_known(connection, command.identifier), command)
         case Join():
             await connection.cable.presence.join(_known(connection, command.identifier))
         case Leave():
             await connection.cable.presence.leave_all(_known(connection, command.identifier))
         case PresenceQuery():
             subscription = _known(connection, command.identifier)
-            await connection.cable.presence.tell(subscription, records=command.records)
+            await connection.cable.presence.tell(
+                subscription, records=command.records, request_id=command.request_id
+            )
         case _:
             raise AssertionError(f"{command!r} never waits in a lane")
 
@@ -70,7 +72,7 @@ async def serve(connection: "Connection", command: Command) -> None:
 def _known(connection: "Connection", identifier: str) -> Subscription:
     subscription = connection.subscriptions.get(identifier)
     if subscription is None or not subscription.confirmed:
-        raise RequestFailed(ErrorCode.INVALID_FORMAT, "there is no such subscription; subscribe first")
+        raise RequestFailed(ErrorCode.NOT_IN_ROOM, "there is no such subscription; subscribe first")
     return subscription
 
 
@@ -91,7 +93,7 @@ async def _subscribe(connection: "Connection", command: Subscribe) -> None:
     if command.presence is not None:
         await connection.cable.presence.join(subscription)
     if command.history is not None:
-        await replay(subscription, command.history)
+        await replay(subscription, command.history, request_id=command.request_id)
     subscription.release()
 
 
@@ -196,15 +198,17 @@ async def _perform(connection: "Connection", command: Perform) -> None:
         connection.send(Reply(command.action, answer, command.request_id))
 
 
-async def _whisper(subscription: Subscription, data: Any) -> None:
+async def _whisper(subscription: Subscription, command: Whisper) -> None:
     connection = subscription.connection
     for attachment in subscription.attachments.values():
         if attachment.whisper:
             await connection.cable.bus.publish(
-                attachment.stream, dumps(data), headers={EXCLUDE: connection.id}
+                attachment.stream, dumps(command.data), headers={EXCLUDE: connection.id}
             )
+    if connection.codec.replies and command.request_id is not None:
+        connection.send(Reply(ACK, None, command.request_id))
 
 
-async def _read_history(subscription: Subscription, request: HistoryRequest) -> None:
-    await replay(subscription, request)
+async def _read_history(subscription: Subscription, command: ReadHistory) -> None:
+    await replay(subscription, command.history, request_id=command.request_id)
     subscription.release()

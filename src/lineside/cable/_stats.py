@@ -22,6 +22,7 @@ class CableStats:
         room_leaves: Places that they gave up, or lost with their connection.
         room_messages: Messages that were sent to rooms from this node.
         malformed: Frames that no protocol knows.
+        unreadable: Messages on the bus that a protocol could not send, because they are no JSON.
         rate_limited: Frames refused because they came too fast.
         slow_clients: Connections closed, or cut short, because their client did not read.
         history_confirmed: Replays that were complete.
@@ -43,6 +44,7 @@ class CableStats:
     room_leaves: int = 0
     room_messages: int = 0
     malformed: int = 0
+    unreadable: int = 0
     rate_limited: int = 0
     slow_clients: int = 0
     history_confirmed: int = 0

@@ -76,3 +76,14 @@ async def test_a_name_that_is_no_streams_is_refused(name: str) -> None:
     async with running(node := cable([Feed])):
         with pytest.raises(InvalidStreamError):
             await node.broadcast(name, 1)
+
+
+async def test_what_is_no_json_on_the_bus_reaches_nobody_and_harms_nobody() -> None:
+    async with running(node := cable([Feed])):
+        alice = await client(node, V1)
+        await subscribe(alice, FEED)
+        await node.bus.publish("feed", b"\xff\xfe no text", headers={"k": "presence"})
+        await node.bus.publish("feed", b"\xff\xfe no text")
+        await node.broadcast("feed", "after")
+        await eventually(lambda: messages(alice, FEED) == ["after"])
+        assert node.stats.unreadable == 2
