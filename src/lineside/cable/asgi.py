@@ -9,7 +9,7 @@ One endpoint speaks every protocol of its cable. It needs no web framework:
 
 ``CableEndpoint(cable, admit)`` is an ASGI app then. Who is not let in gets a real HTTP answer before the
 upgrade: 400, 401, 403, 429 or 503 with ``{"detail": ...}``. A server without ASGI's extension for that
-answers 403.
+answers 403. A client of Action Cable whose token has ended is let in, told ``token_expired`` and sent away.
 
 While an app runs, ``ServerHooks`` tells the server about it: ``lineside server`` finds there what to drain
 when it is told to stop, and ``lineside.cable.uvicorn`` which paths are a cable's.
@@ -25,8 +25,9 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from lineside.cable._auth._expiry import EXPIRED
 from lineside.cable._auth._headers import Scope
-from lineside.cable._auth._refusals import AccessRefused
+from lineside.cable._auth._refusals import AccessRefused, TokenExpired
 from lineside.cable._handshake import (
     Admission,
     Admit,
@@ -43,7 +44,9 @@ from lineside.cable._wire import Wire
 
 if TYPE_CHECKING:
     from lineside.cable._cable import Cable
+    from lineside.cable._codec import Codec
     from lineside.cable._connection import Connection
+    from lineside.cable._identity import Identity
 
 __all__ = [
     "STATE_KEY",
@@ -132,9 +135,11 @@ class CableEndpoint:
             offered = offered_protocols(scope)
             codec = self.cable.codecs.choose(offered)
             if codec is None:
-                raise Refused(400, f"none of the offered subprotocols is known; offer one of: {self._known()}")
+                raise Refused(
+                    400, f"none of the offered subprotocols is known; offer one of: {self._known()}"
+                )
             async with asyncio.timeout(self._handshake_seconds):
-                identity = await self._admit(scope)
+                identity = await self._identity(scope, codec)
             # A drain may have begun meanwhile.
             self._check_accepting()
         except AccessRefused as refused:
@@ -149,6 +154,16 @@ class CableEndpoint:
             raise
         subprotocol = codec.subprotocol if codec.subprotocol in offered else None
         return Admission(codec, identity, HandshakeRequest(scope), restored_session(scope), subprotocol)
+
+    async def _identity(self, scope: Scope, codec: Codec) -> Identity:
+        try:
+            return await self._admit(scope)
+        except TokenExpired:
+            # Action Cable's clients cannot see the answer to a handshake: they would come back with the same
+            # token for ever. AnyCable's fetch another one when a frame tells them.
+            if codec.pings:
+                return EXPIRED
+            raise
 
     def leave(self) -> None:
         """Give up the seat of a connection that was let in and has ended."""

@@ -29,8 +29,9 @@ export function serve(operations) {
 // A class of sockets whose handshakes carry these headers, as a browser's carry its origin and its cookies.
 export function socketsWith(WebSocket, { origin, headers } = {}) {
   return class extends WebSocket {
-    constructor(url, protocols) {
-      super(url, protocols, { origin, headers, perMessageDeflate: false })
+    constructor(url, protocols, options) {
+      const sent = { ...headers, ...options?.headers }
+      super(url, protocols, { ...options, origin, headers: sent, perMessageDeflate: false })
     }
   }
 }

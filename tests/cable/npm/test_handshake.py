@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cable.npm.app import TOKENS
+from tests.cable.npm.drivers import Driver
 from tests.cable.npm.nodes import Nodes
 
 pytestmark = pytest.mark.anyio
@@ -65,6 +66,35 @@ async def test_a_token_that_ends_closes_the_socket_with_a_code_of_its_own(node: 
     assert (await ws.event("closed"))["code"] == 4408
     last = json.loads(ws.seen("frame")[-1]["frame"])
     assert last == {"type": "disconnect", "reason": "token_expired", "reconnect": False}
+
+
+@pytest.mark.parametrize("protocol", BOTH)
+async def test_a_library_that_comes_with_an_ended_token_is_told_so_by_a_frame(
+    node: Nodes, run: Any, protocol: str
+) -> None:
+    ws = await run("ws")
+    token = await ended_token(ws, node)
+    await ws.do("connect", client="a", url=f"{node.first.cable}?jid={token}", protocols=[protocol])
+    assert (await ws.event("closed", client="a"))["code"] == 4408
+    frames = [json.loads(each["frame"]) for each in ws.seen("frame", client="a")]
+    assert frames == [{"type": "disconnect", "reason": "token_expired", "reconnect": False}]
+
+
+async def test_other_clients_with_an_ended_token_are_refused_before_the_upgrade(
+    node: Nodes, run: Any
+) -> None:
+    ws = await run("ws")
+    token = await ended_token(ws, node)
+    answer = await ws.do("connect", client="a", url=f"{node.first.cable}?jid={token}")
+    assert answer["status"] == 401
+
+
+async def ended_token(ws: Driver, node: Nodes) -> str:
+    """Return a token of the app's that was good, and is no longer."""
+    token = TOKENS.generate_token("ann", ttl=timedelta(seconds=1))
+    await ws.do("connect", client="meanwhile", url=f"{node.first.cable}?jid={token}")
+    await ws.event("closed", client="meanwhile")
+    return token
 
 
 async def test_a_frame_that_is_too_large_closes_with_1009(node: Nodes, run: Any) -> None:

@@ -1,9 +1,14 @@
 """How long an identity is good, and a fresh token in its place."""
 
+from typing import Final
+
 from lineside.cable._auth._refusals import IdentityMismatch
 from lineside.cable._identity import Identity
 
-__all__ = ["is_expired", "refreshed", "seconds_left"]
+__all__ = ["EXPIRED", "is_expired", "refreshed", "seconds_left"]
+
+EXPIRED: Final = Identity(anonymous=True, expires_at=0.0)
+"""Somebody whose token had ended before the connection began; nothing of it but that is known."""
 
 
 def seconds_left(identity: Identity, now: float) -> float | None:

@@ -1,0 +1,102 @@
+"""A TCP proxy that cuts connections as a network does: without a word of the protocol above."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time: closing sends RST
+
+
+class Proxy:
+    """Passes bytes on to a server, until it is told to cut.
+
+    Attributes:
+        cuts: How many connections it has cut.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.cuts = 0
+        self._target = port
+        self._server: asyncio.Server | None = None
+        self._open: dict[asyncio.Task[None], tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = {}
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        assert self._server is not None
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    @property
+    def cable(self) -> str:
+        """Where the app's socket is, by way of the proxy."""
+        return f"ws://127.0.0.1:{self.port}/cable"
+
+    async def start(self) -> None:
+        """Listen."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1_024)
+
+    async def stop(self) -> None:
+        """Listen no more, and cut what is open."""
+        assert self._server is not None
+        self._server.close()
+        tasks = list(self._open)
+        self.cut()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def connections(self) -> list["asyncio.Task[None]"]:
+        """Return what is open, oldest first."""
+        return list(self._open)
+
+    def cut(self, *connections: "asyncio.Task[None]") -> None:
+        """Cut these connections, or all: both ends are reset, and bytes on their way are lost."""
+        for connection in connections or tuple(self._open):
+            both = self._open.pop(connection, None)
+            if both is None:
+                continue
+            self.cuts += 1
+            for writer in both:
+                made = writer.get_extra_info("socket")
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            to_server = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            writer.transport.abort()
+            return
+        task = asyncio.current_task()
+        assert task is not None
+        self._open[task] = (writer, to_server[1])
+        try:
+            await asyncio.gather(_copy(reader, to_server[1]), _copy(to_server[0], writer))
+        finally:
+            self._open.pop(task, None)
+            for each in (writer, to_server[1]):
+                each.transport.abort()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+    except OSError:
+        writer.transport.abort()
+
+
+@asynccontextmanager
+async def proxied(port: int) -> AsyncIterator[Proxy]:
+    """Run a proxy in front of a server for a block."""
+    proxy = Proxy(port)
+    await proxy.start()
+    try:
+        yield proxy
+    finally:
+        await proxy.stop()
