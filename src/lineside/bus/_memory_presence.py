@@ -87,6 +87,10 @@ class MemoryPresence:
         self._clock = clock
         self._alive = alive
         self._groups: dict[str, dict[str, _Member]] = {}
+        # What may have to go: nodes that have sessions, and members whose grace runs. Looking through
+        # everybody each second would stop the loop of a node with many clients.
+        self._nodes: set[str] = set()
+        self._graces: dict[tuple[str, str], None] = {}
 
     async def join(
         self,
@@ -102,6 +106,8 @@ class MemoryPresence:
         """Add a session of a member to a group."""
         members = self._groups.get(group, {})
         present = members.get(member)
+        if node:
+            self._nodes.add(node)
         if exclusive and present is not None and present.sessions:
             raise AlreadyJoinedError(f"{member!r} is in {group!r} already; leave it first")
         if present is None:
@@ -127,6 +133,7 @@ class MemoryPresence:
             return Left(existed=True, last=False, count=len(members))
         if grace_seconds > 0:
             present.until = self._clock() + grace_seconds
+            self._graces[group, member] = None
             return Left(existed=True, last=False, count=len(members))
         self._drop(group, member)
         return Left(existed=True, last=True, count=len(members))
@@ -151,16 +158,25 @@ class MemoryPresence:
     async def expire(self) -> Sequence[Departed]:
         """Drop sessions of dead nodes and members whose grace is over."""
         now, departed = self._clock(), list[Departed]()
-        for group, members in tuple(self._groups.items()):
-            for name, member in tuple(members.items()):
-                dead = [key for key, node in member.sessions.items() if node and not self._alive(node)]
-                for session in dead:
-                    del member.sessions[session]
-                waiting = member.until is not None and member.until > now
-                if not member.sessions and not waiting:
-                    self._drop(group, name)
-                    departed.append(Departed(group, name, member.info))
+        dead = {node for node in self._nodes if not self._alive(node)}
+        self._nodes -= dead
+        for group, name in self._everybody() if dead else tuple(self._graces):
+            member = self._groups.get(group, {}).get(name)
+            if member is None:
+                self._graces.pop((group, name), None)
+                continue
+            for session in [key for key, node in member.sessions.items() if node in dead]:
+                del member.sessions[session]
+            waiting = member.until is not None and member.until > now
+            if not waiting:
+                self._graces.pop((group, name), None)
+            if not member.sessions and not waiting:
+                self._drop(group, name)
+                departed.append(Departed(group, name, member.info))
         return departed
+
+    def _everybody(self) -> Sequence[tuple[str, str]]:
+        return [(group, name) for group, members in self._groups.items() for name in members]
 
     def _drop(self, group: str, member: str) -> None:
         members = self._groups[group]
