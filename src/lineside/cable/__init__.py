@@ -61,10 +61,13 @@ from lineside.cable._errors import (
     RequestFailed,
     UnknownChannelError,
 )
+from lineside.cable._handlers import Answer
 from lineside.cable._identity import PERMISSIONS, Identity
 from lineside.cable._limits import CableLimits
+from lineside.cable._metrics import CableMetrics
 from lineside.cable._ports import ConnectionPort
 from lineside.cable._registry import ChannelRegistry
+from lineside.cable._room import Room
 from lineside.cable._server_event import EVENT_NAMES, ServerEvent
 from lineside.cable._stats import CableStats
 from lineside.cable._wire import Wire
@@ -74,11 +77,13 @@ __all__ = [
     "PERMISSIONS",
     "AccessRefused",
     "AnonymousRights",
+    "Answer",
     "BearerKey",
     "Cable",
     "CableConfigurationError",
     "CableError",
     "CableLimits",
+    "CableMetrics",
     "CableStats",
     "Channel",
     "ChannelRegistry",
@@ -101,6 +106,7 @@ __all__ = [
     "OriginPolicy",
     "OriginRefused",
     "RequestFailed",
+    "Room",
     "ServerEvent",
     "SignedStreams",
     "TicketStore",
