@@ -240,7 +240,7 @@ class Redis(Server):
         # It listens before it has read its file, and answers LOADING till then.
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1) as client:
             client.sendall(b"PING\r\n")
-            return client.recv(64).startswith(b"+PONG")
+            return client.recv(64).startswith((b"+PONG", b"-NOAUTH"))
         return False
 
 
