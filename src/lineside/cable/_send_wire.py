@@ -24,22 +24,28 @@ class SendWire:
     none, a delivery never starts one of its own. What waits is bounded by the outbox in front, which asks
     for ``pending_bytes`` first.
 
+    The goodbye is not written here: a server may hold it back while somebody waits for its ``receive``, as
+    granian does. The receive loop is ended, and says it.
+
     Args:
         send: The connection's, the handshake done.
-        cut: Ends the connection the hard way: ASGI has no message for that.
+        cut: Ends the receive loop of the connection, when `goodbye` is to be said or there is none to say.
         close_seconds: How long the peer may take to read what waits, once it is being closed.
+
+    Attributes:
+        goodbye: The close code and reason, once it is being closed in good order.
     """
 
     __slots__ = (
         "_close_seconds",
         "_closed",
         "_cut",
-        "_goodbye",
         "_pending",
         "_send",
         "_task",
         "_timer",
         "_waiting",
+        "goodbye",
     )
 
     def __init__(self, send: Send, cut: Callable[[], None], *, close_seconds: float) -> None:
@@ -49,7 +55,7 @@ class SendWire:
         self._waiting: deque[Frame] = deque()
         self._pending = 0
         self._closed = False
-        self._goodbye: tuple[int, str] | None = None
+        self.goodbye: tuple[int, str] | None = None
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -70,7 +76,7 @@ class SendWire:
         if self._closed:
             return
         self._closed = True
-        self._goodbye = (code, short_reason(reason))
+        self.goodbye = (code, short_reason(reason))
         self._timer = asyncio.get_running_loop().call_later(self._close_seconds, self.abort)
         self._begin()
 
@@ -82,7 +88,7 @@ class SendWire:
     def lost(self) -> None:
         """Take notice that the peer is gone."""
         self._closed = True
-        self._goodbye = None
+        self.goodbye = None
         self._waiting.clear()
         self._pending = 0
         if self._timer is not None:
@@ -113,6 +119,5 @@ class SendWire:
             kind = "text" if isinstance(frame.payload, str) else "bytes"
             await self._send({"type": "websocket.send", kind: frame.payload})
             self._pending = max(0, self._pending - frame.size)
-        if self._goodbye is not None:
-            (code, reason), self._goodbye = self._goodbye, None
-            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        if self.goodbye is not None:
+            self._cut()

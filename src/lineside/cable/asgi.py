@@ -11,6 +11,9 @@ One endpoint speaks every protocol of its cable. It needs no web framework:
 upgrade: 400, 401, 403, 429 or 503 with ``{"detail": ...}``. A server without ASGI's extension for that
 answers 403. A client of Action Cable whose token has ended is let in, told ``token_expired`` and sent away.
 
+Under plain uvicorn, SIGTERM closes the sockets with 1012 before the app hears of it; its cable then stops
+in the lifespan's shutdown, with every ``unsubscribed`` run. ``lineside server`` drains first.
+
 While an app runs, ``ServerHooks`` tells the server about it: ``lineside server`` finds there what to drain
 when it is told to stop, and ``lineside.cable.uvicorn`` which paths are a cable's.
 """
@@ -211,6 +214,8 @@ class CableEndpoint:
             if not cut.done:
                 raise
             task.uncancel()
+            if isinstance(wire, SendWire) and wire.goodbye is not None:
+                await _send_close(send, *wire.goodbye, seconds=self.cable.limits.close_seconds)
         finally:
             if isinstance(wire, SendWire):
                 wire.lost()
@@ -226,13 +231,14 @@ class CableEndpoint:
         return TransportWire(transport, partial(self._say_goodbye, send), close_seconds=close_seconds)
 
     def _say_goodbye(self, send: Send, code: int, reason: str) -> None:
-        task = asyncio.get_running_loop().create_task(_send_close(send, code, reason))
+        seconds = self.cable.limits.close_seconds
+        task = asyncio.get_running_loop().create_task(_send_close(send, code, reason, seconds=seconds))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
 class _Cut:
-    """Ends the ASGI call of a connection whose peer does not let go: the server drops the socket then."""
+    """Ends the receive loop of a connection: it says goodbye, or returns and the server drops the socket."""
 
     __slots__ = ("_task", "done")
 
@@ -259,11 +265,12 @@ async def _read(connection: Connection, receive: Receive, limit: int) -> None:
             await connection.receive(frame)
 
 
-async def _send_close(send: Send, code: int, reason: str) -> None:
+async def _send_close(send: Send, code: int, reason: str, *, seconds: float) -> None:
     try:
-        await send({"type": "websocket.close", "code": code, "reason": reason})
-    except (OSError, RuntimeError) as error:
-        # uvicorn's words for a peer that has closed by itself in the meantime.
+        async with asyncio.timeout(seconds):
+            await send({"type": "websocket.close", "code": code, "reason": reason})
+    except (OSError, RuntimeError, TimeoutError) as error:
+        # uvicorn's words for a peer that has closed by itself in the meantime, or does not read.
         _logger.debug("a connection was closed before it could be: %r", error)
 
 

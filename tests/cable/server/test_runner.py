@@ -331,7 +331,7 @@ def test_an_address_in_use_is_told_in_one_line() -> None:
     (listener,) = listen("127.0.0.1", 0, peer_timeout_seconds=0)
     with listener:
         listener.listen()
-        with pytest.raises(ConfigurationError, match="cannot listen on 127.0.0.1 port"):
+        with pytest.raises(ConfigurationError, match=r"cannot listen on 127\.0\.0\.1 port"):
             listen("127.0.0.1", listener.getsockname()[1], peer_timeout_seconds=0)
 
 
