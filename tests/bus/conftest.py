@@ -34,11 +34,19 @@ def _nats(request: pytest.FixtureRequest) -> MakeBackend:
     return lambda options: NatsBackend(url, options)
 
 
+def _postgres(request: pytest.FixtureRequest) -> MakeBackend:
+    from lineside.bus.postgres import PostgresBackend
+
+    url: str = request.getfixturevalue("postgres_url")
+    return lambda options: PostgresBackend(url, options)
+
+
 # One line per backend: a function that starts its server and returns what makes one more node on it.
 BACKENDS: dict[str, Callable[[pytest.FixtureRequest], MakeBackend]] = {
     "memory": _memory,
     "redis": _redis,
     "nats": _nats,
+    "postgres": _postgres,
 }
 
 

@@ -1,0 +1,107 @@
+"""A few connections to PostgreSQL for everything but listening."""
+
+import asyncio
+from typing import Any, Final
+
+from lineside.bus._backoff import Backoff
+from lineside.bus._errors import BusClosedError, BusUnavailable
+from lineside.bus._options import BackendOptions
+from lineside.bus._postgres_client import Connection, connect, run
+
+__all__ = ["PostgresPool"]
+
+_ANSWER_SECONDS: Final = 2.0
+
+
+class PostgresPool:
+    """Connections that are opened when they are needed, and dropped at the first doubt.
+
+    Args:
+        url: The database.
+        options: The deadline.
+        size: The most connections.
+    """
+
+    def __init__(self, url: str, options: BackendOptions, *, size: int) -> None:
+        self._url = url
+        self._deadline_seconds = options.deadline_seconds
+        self._slots = asyncio.Semaphore(size)
+        self._idle: list[Connection] = []
+        self.open = False
+
+    async def fetch(self, sql: str, *arguments: object) -> list[Any]:
+        """Return the rows of a statement that may be run twice; it is tried until the deadline.
+
+        Args:
+            sql: The statement, with ``$1`` for the first argument.
+            arguments: Its arguments.
+
+        Raises:
+            BusUnavailable: The server did not answer within the deadline.
+        """
+        rows, _ = await self.try_fetch(sql, *arguments)
+        return rows
+
+    async def try_fetch(self, sql: str, *arguments: object) -> tuple[list[Any], int]:
+        """Return the rows of a statement, and how often it was tried.
+
+        Args:
+            sql: The statement.
+            arguments: Its arguments.
+        """
+        until = asyncio.get_running_loop().time() + self._deadline_seconds
+        backoff, tries = Backoff(), 0
+        while True:
+            tries += 1
+            try:
+                return await self._fetch(sql, arguments, until), tries
+            except BusUnavailable:
+                wait = backoff.next()
+                if asyncio.get_running_loop().time() + wait >= until:
+                    raise
+                await asyncio.sleep(wait)
+
+    def drop(self) -> None:
+        """Forget the idle connections: the server has gone, or is about to."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.terminate()
+
+    async def _fetch(self, sql: str, arguments: tuple[object, ...], until: float) -> list[Any]:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(until):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise BusUnavailable("all connections to PostgreSQL are busy; it is too slow, or away") from None
+        try:
+            connection = await self._take()
+            seconds = min(_ANSWER_SECONDS, max(until - loop.time(), 0.05))
+            try:
+                rows: list[Any] = await run(connection, connection.fetch(sql, *arguments), seconds=seconds)
+            except BusUnavailable:
+                # The others are no better: they were opened to the same server.
+                self.drop()
+                raise
+            except BaseException:
+                self._give_back(connection)
+                raise
+            self._give_back(connection)
+            return rows
+        finally:
+            self._slots.release()
+
+    async def _take(self) -> Connection:
+        if not self.open:
+            raise BusClosedError("this backend is not connected")
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return await connect(self._url)
+
+    def _give_back(self, connection: Connection) -> None:
+        if self.open and not connection.is_closed():
+            self._idle.append(connection)
+        else:
+            connection.terminate()
