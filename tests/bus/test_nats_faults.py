@@ -71,29 +71,32 @@ async def test_a_log_in_memory_begins_a_new_epoch_with_each_life_of_the_server(o
 
 async def test_only_the_stream_that_lost_messages_is_interrupted(own: Nats) -> None:
     """Away while one stream overflowed: its listener is told, the other's got everything."""
-    async with proxied(own.port) as proxy, Bus(own.url) as near:
-        async with Bus(f"nats://127.0.0.1:{proxy.port}") as far:
-            busy, quiet = Collector(), Collector()
-            await far.subscribe("busy", busy, history=True)
-            await far.subscribe("quiet", quiet, history=True)
-            for stream in ("busy", "quiet"):
-                await near.publish(stream, b"first", history=HistoryLimits(messages=100))
-            await busy.has(1)
-            await quiet.has(1)
-            proxy.black_hole()
-            await until(lambda: not far.connected, what="the black hole is noticed")
-            await near.publish("quiet", b"second", history=HistoryLimits(messages=100))
-            for number in range(150):
-                await near.publish("busy", b"%d" % number, history=HistoryLimits(messages=100))
-            proxy.heal()
-            await quiet.has(2)
-            await until(lambda: busy.discontinuities, what="the loss is told")
-            assert quiet.discontinuities == []
-            assert [told.reason for told in busy.discontinuities] == ["evicted"]
-            last = (await near.publish("busy", b"last", history=HistoryLimits(messages=100))).position
-            await until(lambda: busy.data[-1] == b"last", what="the stream goes on live")
-            assert last is not None
-            assert busy.messages[-1].position == last
+    async with (
+        proxied(own.port) as proxy,
+        Bus(own.url) as near,
+        Bus(f"nats://127.0.0.1:{proxy.port}") as far,
+    ):
+        busy, quiet = Collector(), Collector()
+        await far.subscribe("busy", busy, history=True)
+        await far.subscribe("quiet", quiet, history=True)
+        for stream in ("busy", "quiet"):
+            await near.publish(stream, b"first", history=HistoryLimits(messages=100))
+        await busy.has(1)
+        await quiet.has(1)
+        proxy.black_hole()
+        await until(lambda: not far.connected, what="the black hole is noticed")
+        await near.publish("quiet", b"second", history=HistoryLimits(messages=100))
+        for number in range(150):
+            await near.publish("busy", b"%d" % number, history=HistoryLimits(messages=100))
+        proxy.heal()
+        await quiet.has(2)
+        await until(lambda: busy.discontinuities, what="the loss is told")
+        assert quiet.discontinuities == []
+        assert [told.reason for told in busy.discontinuities] == ["evicted"]
+        last = (await near.publish("busy", b"last", history=HistoryLimits(messages=100))).position
+        await until(lambda: busy.data[-1] == b"last", what="the stream goes on live")
+        assert last is not None
+        assert busy.messages[-1].position == last
 
 
 async def test_a_quiet_stream_is_not_interrupted_when_its_messages_have_gone(own: Nats) -> None:

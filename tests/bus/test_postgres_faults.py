@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from lineside.bus import Bus
 from lineside.testing._bus_nodes import Collector, until
 from tests.bus.faults import BusFaults, two_nodes
 from tests.bus.ledger import KEPT

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs] - it ships none
+import asyncpg  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 
 from lineside.bus._errors import BusUnavailable
 from lineside.bus._postgres_schema import MARK, SCHEMA

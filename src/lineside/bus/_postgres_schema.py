@@ -18,7 +18,8 @@ CREATE TABLE IF NOT EXISTS lineside_bus_streams (
     PRIMARY KEY (namespace, stream));
 CREATE TABLE IF NOT EXISTS lineside_bus_messages (
     namespace text NOT NULL, stream text NOT NULL, seq bigint NOT NULL,
-    published_at double precision NOT NULL, expires_at timestamptz NOT NULL, envelope bytea NOT NULL, PRIMARY KEY (namespace, stream, seq));
+    published_at double precision NOT NULL, expires_at timestamptz NOT NULL, envelope bytea NOT NULL,
+    PRIMARY KEY (namespace, stream, seq));
 CREATE INDEX IF NOT EXISTS lineside_bus_messages_expiry ON lineside_bus_messages (expires_at);
 CREATE TABLE IF NOT EXISTS lineside_bus_keys (
     namespace text NOT NULL, stream text NOT NULL, key text NOT NULL, seq bigint NOT NULL, id text NOT NULL,
