@@ -113,6 +113,8 @@ class CableMetrics:
         self._count("events_dropped", "Events that no function was told", cable.events.dropped)
         for code, count in list(stats.errors.items()):
             self._count("errors", "Requests answered with an error", count, code=str(code))
+        for reason, count in list(stats.connections_refused.items()):
+            self._count("refused", "Connections that were not taken", count, reason=reason)
         for reason, count in list(stats.history_rejected.items()):
             self._count("history", "Replays", count, result=reason)
         for reason, count in list(stats.disconnections.items()):

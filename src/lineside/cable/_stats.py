@@ -16,6 +16,8 @@ class CableStats:
         deliveries: Messages of streams handed to connections.
         commands_failed: Requests that were answered with an error.
         errors: The same, by error code.
+        connections_refused: Connections that were not taken, by reason: the node was ``full`` or
+            ``draining``, the authentication ``slow``, the ``protocol`` unknown.
         auth_successes: Handshakes of somebody who was authenticated.
         auth_failures: Handshakes that were refused.
         room_joins: Places that connections of this node took in rooms.
@@ -38,6 +40,7 @@ class CableStats:
     deliveries: int = 0
     commands_failed: int = 0
     errors: dict[int, int] = field(default_factory=dict[int, int])
+    connections_refused: dict[str, int] = field(default_factory=dict[str, int])
     auth_successes: int = 0
     auth_failures: int = 0
     room_joins: int = 0
@@ -57,6 +60,10 @@ class CableStats:
         """Count a request that was answered with an error."""
         self.commands_failed += 1
         self.errors[code] = self.errors.get(code, 0) + 1
+
+    def refused(self, reason: str) -> None:
+        """Count a connection that was not taken."""
+        self.connections_refused[reason] = self.connections_refused.get(reason, 0) + 1
 
     def rejected_history(self, reason: str) -> None:
         """Count a replay that was refused."""

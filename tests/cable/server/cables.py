@@ -12,6 +12,7 @@ import uvicorn
 from lineside.cable._frame import Frame
 from lineside.cable._identity import GUEST, Identity
 from lineside.cable._limits import CableLimits
+from lineside.cable._stats import CableStats
 from lineside.cable.asgi import STATE_KEY, CableEndpoint, ServerHooks, install_seam
 
 
@@ -90,6 +91,7 @@ class EchoCable:
     def __init__(self, **limits: Any) -> None:
         self.codecs = Codecs()
         self.limits = CableLimits(**{"close_seconds": 1.0, **limits})
+        self.stats = CableStats()
         self.accepting = True
         self.connections: dict[str, EchoConnection] = {}
         self.seen: list[EchoConnection] = []

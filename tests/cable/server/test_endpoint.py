@@ -104,6 +104,7 @@ async def test_who_is_not_let_in_gets_an_answer_before_the_upgrade(
     assert {name: answer.headers[name] for name in headers} == headers
     assert not cable.seen
     assert "without completing handshake" not in caplog.text
+    assert (cable.stats.auth_failures, cable.stats.auth_successes) == (1, 0)
 
 
 async def test_a_server_without_http_answers_closes_with_the_code() -> None:
@@ -188,6 +189,7 @@ async def test_a_full_node_answers_503_and_takes_again_when_somebody_left() -> N
             answer = await refusal(served.url + "/cable")
             assert answer.status_code == 503
             assert answer.headers["Retry-After"] == "2"
+        assert cable.stats.connections_refused == {"full": 1}
         await until(lambda: not cable.connections)
         async with websockets.connect(served.url + "/cable") as client:
             assert await client.recv()
