@@ -141,3 +141,35 @@ async def test_of_clients_that_come_at_the_same_time_one_stays(new_cable: Callab
         await eventually(lambda: sum(each.wire.closed is None for each in many) == 1)
         known = await nodes[0].clients.get("alice")
         assert known is not None
+
+
+async def test_a_connection_that_did_not_see_a_later_one_learns_of_it(
+    new_cable: Callable[..., Cable], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of two says that it is there: the same one stays."""
+
+    async def blind(client_id: str) -> None:
+        del client_id
+
+    nodes = new_cable(replace_sessions=True), new_cable(replace_sessions=True)
+    async with running(*nodes):
+        with monkeypatch.context() as patched:
+            for cable in nodes:
+                patched.setattr(cable.clients, "get", blind)
+            both = [await client(cable, id="alice") for cable in nodes]
+        earlier, later = sorted(both, key=lambda each: each.connection.id)
+        known = await nodes[0].clients.get("alice")
+        replacing = earlier.connection.cable.clients._replacing
+        assert replacing is not None
+        await replacing.end_others(earlier.connection, known)
+        await eventually(lambda: earlier.wire.closed)
+        assert (earlier.wire.closed, later.wire.closed) == ((4409, "replaced"), None)
+
+
+async def test_a_connection_that_is_being_closed_gets_nothing_more(node: Cable) -> None:
+    """It counts as gone, although its socket is still there."""
+    alice = await client(node, id="alice")
+    alice.wire.on_close = None
+    alice.connection.disconnect("remote", reconnect=False)
+    assert await node.send_to("alice", 1) == "offline"
+    await alice.connection.closed()

@@ -247,3 +247,44 @@ async def test_a_client_that_hangs_up_while_it_joins_leaves_nothing_behind(node:
         assert await node.rooms.count("r1") == 0
         assert node.rooms.seats.rooms() == ()
         assert node.hub.streams == {}
+
+
+async def test_a_client_that_reads_slowly_is_told_that_it_missed_something(
+    new_cable: Callable[..., Cable],
+) -> None:
+    """Where the oldest frames are dropped, a room's messages are not dropped in silence."""
+    cable = new_cable(limits=CableLimits(slow_client="drop_oldest", outbox_frames=10))
+    async with running(cable):
+        await cable.rooms.create("r1")
+        alice = await member(cable, "alice")
+        alice.wire.unread_bytes = 10_000_000
+        for number in range(30):
+            await cable.rooms.broadcast("r1", number)
+        await cable.rooms.broadcast("r1", "last", type="last")
+        alice.wire.unread_bytes = 0
+        told = await alice.receive(lambda frame: "dropped" in str(frame))
+        assert "room:r1" in str(told)
+        assert len(alice.typed("room_message")) < 30
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_room_that_is_deleted_while_one_joins_is_not_joined(
+    nodes: tuple[Cable, Cable], monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    """Nor is another room of its name, made meanwhile: who joins wanted the first one."""
+    one, two = nodes
+    await one.rooms.create("r1")
+    alice = await client(one, id="alice", permissions=ALL)
+    attach = one.hub.attach
+
+    async def slowly(attachment: Any) -> None:
+        await attach(attachment)
+        await two.rooms.delete("r1")
+        if again:
+            await two.rooms.create("r1")
+
+    monkeypatch.setattr(one.hub, "attach", slowly)
+    assert (await alice.request("join_room", {"room_id": "r1"}))["data"]["code"] == 3000
+    assert await two.rooms.count("r1") == 0
+    assert one.rooms.seats.rooms() == ()
+    assert one.hub.streams == {}

@@ -10,7 +10,7 @@ from lineside.cable._cable import Cable
 from lineside.cable._errors import CableConfigurationError
 from lineside.cable._server_event import EVENT_NAMES, ServerEvent
 from lineside.cable._server_events import ServerEvents
-from tests.cable.fakes import client, eventually, running
+from tests.cable.fakes import DEADLINE, client, eventually, running
 from tests.cable.rooms.conftest import ALL, over_every_bus
 
 pytestmark = [pytest.mark.anyio, over_every_bus]
@@ -195,3 +195,21 @@ def _into(seen: list[ServerEvent]) -> Callable[[ServerEvent], Any]:
         seen.append(event)
 
     return listen
+
+
+async def test_an_older_word_does_not_undo_a_newer_one(nodes: tuple[Cable, Cable]) -> None:
+    """What stands in a lease is up to a beat older than what was said meanwhile."""
+    one, two = nodes
+    two.on("room_created", lambda event: None)
+    await eventually(lambda: one.events.wants("room_created"))
+    older = {"node": two.bus.node, "wants": [0, []], "hello": False}
+    await two.cluster.tell("events_wanted", older, node=one.bus.node)
+    heard = asyncio.Event()
+
+    async def hear(said: Any) -> None:
+        heard.set()
+
+    one.cluster.on("marker", hear)
+    await two.cluster.tell("marker", {}, node=one.bus.node)
+    await asyncio.wait_for(heard.wait(), DEADLINE)
+    assert one.events.wants("room_created")
