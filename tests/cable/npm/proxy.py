@@ -1,24 +1,31 @@
 """A TCP proxy that cuts connections as a network does: without a word of the protocol above."""
 
 import asyncio
+import contextlib
+import itertools
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time: closing sends RST
 
 
 class Proxy:
-    """Passes bytes on to a server, until it is told to cut.
+    """Passes bytes on to one of several servers, until it is told to cut.
+
+    Args:
+        ports: The servers'; each new connection goes to the next one.
+        lifetime: Tells after how many seconds a new connection is cut; None: when `cut` is called.
 
     Attributes:
         cuts: How many connections it has cut.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, *ports: int, lifetime: Callable[[], float] | None = None) -> None:
         self.cuts = 0
-        self._target = port
+        self.lifetime = lifetime
+        self._ports = itertools.cycle(ports)
         self._server: asyncio.Server | None = None
         self._open: dict[asyncio.Task[None], tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = {}
 
@@ -59,19 +66,30 @@ class Proxy:
                 continue
             self.cuts += 1
             for writer in both:
-                made = writer.get_extra_info("socket")
-                made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                with contextlib.suppress(OSError):  # this end was closed by its peer already
+                    made = writer.get_extra_info("socket")
+                    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 writer.transport.abort()
+
+    def cut_later(self, connection: "asyncio.Task[None]") -> None:
+        """Cut a connection when its lifetime is over, if it has one."""
+        if self.lifetime is not None:
+            asyncio.get_running_loop().call_later(self.lifetime(), self._end_of_life, connection)
+
+    def _end_of_life(self, connection: "asyncio.Task[None]") -> None:
+        if self.lifetime is not None:
+            self.cut(connection)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            to_server = await asyncio.open_connection("127.0.0.1", self._target)
+            to_server = await asyncio.open_connection("127.0.0.1", next(self._ports))
         except OSError:
             writer.transport.abort()
             return
         task = asyncio.current_task()
         assert task is not None
         self._open[task] = (writer, to_server[1])
+        self.cut_later(task)
         try:
             await asyncio.gather(_copy(reader, to_server[1]), _copy(to_server[0], writer))
         finally:
@@ -92,9 +110,9 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @asynccontextmanager
-async def proxied(port: int) -> AsyncIterator[Proxy]:
-    """Run a proxy in front of a server for a block."""
-    proxy = Proxy(port)
+async def proxied(*ports: int, lifetime: Callable[[], float] | None = None) -> AsyncIterator[Proxy]:
+    """Run a proxy in front of servers for a block."""
+    proxy = Proxy(*ports, lifetime=lifetime)
     await proxy.start()
     try:
         yield proxy
