@@ -26,7 +26,7 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
 	@touch $@
 
-demo: setup ## Serve the example blog on 127.0.0.1:8000 (PORT=... for another port)
+demo: setup ## Serve the example blog and chat on 127.0.0.1:8000 (PORT=... for another port)
 	@$(BIN)/python -m examples.blog
 
 test: setup ## Run every test, page snippet and example, with branch coverage, in two processes

@@ -1,4 +1,4 @@
-"""`python -m examples.blog`: serve the adopted blog on 127.0.0.1, and say what to try.
+"""`python -m examples.blog`: serve the adopted blog and the chat on 127.0.0.1, and say what to try.
 
 PORT chooses the port (8000), BLOG_DATABASE_URL the database (a new one in a temporary folder).
 """
@@ -15,6 +15,7 @@ from typing import NoReturn
 import uvicorn
 
 from examples.blog.after import create_app
+from examples.chat.app import add_chat
 
 HOST = "127.0.0.1"
 TRIES = 50  # ports, from the one that was asked for
@@ -25,6 +26,7 @@ Look at
   {url}/              the posts
   {url}/permissions   who may do what, asked from the rules
   {url}/docs          the API; "Authorize" takes one of the tokens
+  {url}/chat          the chat: open it twice, and cut the network in between
 
 Ada is an admin (ada-token), Ben an author (ben-token), Cleo a reader (cleo-token). Try
   curl -i -X DELETE {url}/posts/1                                           # 401: who are you?
@@ -79,7 +81,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, end)
     with tempfile.TemporaryDirectory(prefix="blog-") as folder, listen(port_asked_for()) as listener:
         url = os.environ.get("BLOG_DATABASE_URL") or f"sqlite:///{Path(folder) / 'blog.sqlite3'}"
-        server = uvicorn.Server(uvicorn.Config(create_app(url), log_level="warning"))
+        app = create_app(url)
+        add_chat(app)
+        # A page that is left open keeps its socket: it is given a moment to end.
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
+        server = uvicorn.Server(config)
         print(TRY.format(url=f"http://{HOST}:{listener.getsockname()[1]}"), flush=True)
         server.run(sockets=[listener])
     sys.exit(0 if server.started else 1)

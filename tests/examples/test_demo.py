@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 ROOT = Path(__file__).parent.parent.parent
 TIMEOUT_SECONDS = 60
@@ -89,7 +91,7 @@ def demos() -> Iterator[list[Demo]]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_demo_serves_and_ends_well(listener: socket.socket, demos: list[Demo], number: int) -> None:
-    """The page, /docs and each kind of refusal that it tells to try; a signal ends it with 0."""
+    """The page, /docs and each kind of refusal that it tells to try, the chat; a signal ends all with 0."""
     port = listener.getsockname()[1]
     listener.close()
     demos.append(demo := Demo(port))
@@ -97,12 +99,20 @@ def test_the_demo_serves_and_ends_well(listener: socket.socket, demos: list[Demo
     assert "House rules" in demo.get("/")[1]
     assert "Not your post" in demo.get("/permissions")[1]
     assert demo.get("/docs")[0] == 200
+    assert "<title>Chat</title>" in demo.get("/chat")[1]
+    assert '"status":"ok"' in demo.get("/chat/cable/health")[1]
     assert demo.get("/my/posts")[0] == 401
     assert demo.get("/stats", Authorization="Bearer ben-token")[0] == 403
     assert demo.get("/posts/1", Accept="image/png")[0] == 406
     assert '"title":"Unprocessable' in demo.get("/posts?limit=0", Accept="application/problem+json")[1]
-    status, rest = demo.stop(number)
-    assert (status, rest.strip()) == (0, "")
+    with connect(demo.url.replace("http", "ws") + "/chat/cable") as socket:
+        status, rest = demo.stop(number)
+        assert (status, rest.strip()) == (0, "")
+        # RFC 6455's registry calls 1012 "service restart": clients come back by themselves.
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=TIMEOUT_SECONDS)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1012
 
 
 def test_a_port_that_is_taken_is_told(listener: socket.socket, demos: list[Demo]) -> None:
