@@ -21,11 +21,14 @@ async def drain(cable: "Cable", *, seconds: float) -> None:
     """
     cable.accepting = False
     leaving = list(cable.connections.values())
-    pause = seconds / len(leaving) if leaving else 0.0
-    for connection in leaving:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for index, connection in enumerate(leaving):
+        # By the clock and not by equal pauses: a loop's timers cannot wait for parts of a millisecond.
+        ahead = began + seconds * index / len(leaving) - loop.time()
+        if ahead > 0:
+            await asyncio.sleep(ahead)
         connection.disconnect("server_restart", reconnect=True, code=1012)
-        if pause:
-            await asyncio.sleep(pause)
     try:
         await asyncio.wait_for(_all_gone(cable), cable.limits.close_seconds)
     except TimeoutError:

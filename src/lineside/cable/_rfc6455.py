@@ -211,14 +211,14 @@ class FrameReader:
         if opcode >= Opcode.CLOSE:
             found.append(_control(opcode, payload))
         elif first & _FIN and self._message is None:
-            found.append(_message(opcode, payload))
+            found.append(_text(payload) if opcode == Opcode.TEXT else payload)
         elif self._message is None:
             self._message, self._opcode = bytearray(payload), opcode
         else:
             self._message += payload
             if first & _FIN:
                 whole, self._message = bytes(self._message), None
-                found.append(_message(self._opcode, whole))
+                found.append(_text(whole) if self._opcode == Opcode.TEXT else whole)
 
 
 def _unmasked(payload: bytes | bytearray, mask: bytes | bytearray) -> bytes:
@@ -228,10 +228,6 @@ def _unmasked(payload: bytes | bytearray, mask: bytes | bytearray) -> bytes:
     # One operation on one long number: many times faster than byte by byte.
     repeated = (mask * (size // 4 + 1))[:size]
     return (int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")).to_bytes(size, "big")
-
-
-def _message(opcode: int, payload: bytes) -> str | bytes:
-    return _text(payload) if opcode == Opcode.TEXT else payload
 
 
 def _text(payload: bytes) -> str:

@@ -23,10 +23,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import MutableMapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from lineside.cable._answers import Receive, ask_for_upgrade, refuse, say_goodbye
 from lineside.cable._auth._headers import Scope
+from lineside.cable._frame_size import is_too_large
 from lineside.cable._front_door import FrontDoor
 from lineside.cable._handshake import Admission, Admit, HandshakeRequest, Refused
 from lineside.cable._seam import EXTENSION, TransportDoor, install_seam
@@ -49,21 +50,6 @@ __all__ = [
     "ServerHooks",
     "install_seam",
 ]
-
-_MAX_UTF8: Final = 4
-
-
-def is_too_large(frame: str | bytes, limit: int) -> bool:
-    """Tell whether a message has more bytes than a limit; its text is only encoded when that is close.
-
-    Args:
-        frame: The payload of a text or binary message.
-        limit: In bytes.
-    """
-    size = len(frame)
-    if isinstance(frame, bytes) or size > limit or size * _MAX_UTF8 <= limit:
-        return size > limit
-    return len(frame.encode(errors="replace")) > limit
 
 
 class CableEndpoint(FrontDoor):
