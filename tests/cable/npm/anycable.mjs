@@ -15,6 +15,7 @@ function watch(client, cable) {
     emit({ event: 'connect', client, reconnect, restored, session: cable.sessionId })
   )
   cable.on('disconnect', error => emit({ event: 'disconnect', client, reason: error?.reason }))
+  cable.on('keepalive', message => message && emit({ event: 'tick', client }))
   cable.on('close', error => emit({ event: 'close', client, reason: error?.reason ?? null }))
 }
 
@@ -48,6 +49,10 @@ serve({
   },
   connect: ({ client }) => cables.get(client).connect(),
   close: ({ client }) => cables.get(client).disconnect(),
+  // As after a disconnection by the server, or in another tab: the positions are known, the session is not.
+  forget({ client }) {
+    cables.get(client).setSessionId('')
+  },
   subscribe({ client, channel, name, params }) {
     const made = cables.get(client).subscribeTo(name, params)
     channels.set(`${client}/${channel}`, made)

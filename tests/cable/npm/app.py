@@ -15,10 +15,12 @@ from pydantic import BaseModel
 from lineside.bus import HistoryLimits
 from lineside.cable import AnonymousRights, CableLimits, Channel, JWTAuthentication, SignedStreams
 from lineside.cable.fastapi import CableRouter, cable_router
-from lineside.exceptions import SignatureError
 
 TOKENS = JWTAuthentication("the-secret-of-the-tests-that-is-long-enough", leeway_seconds=0.0)
 SIGNED = SignedStreams("another-secret-of-the-tests-that-is-long-enough")
+
+HISTORY = 100
+"""How many messages of each stream are kept."""
 
 
 class Echo(Channel):
@@ -60,27 +62,6 @@ class Room(Channel):
         await self.broadcast_from(f"room:{self.params['name']}", {"text": text})
 
 
-class PubSub(Channel):
-    """AnyCable's signed streams."""
-
-    channel_name = "$pubsub"
-
-    async def subscribed(self, signed_stream_name: str) -> None:
-        try:
-            stream = SIGNED.verify(signed_stream_name)
-        except SignatureError:
-            self.reject()
-            return
-        self.allow("the name is signed")
-        await self.stream_from(stream)
-
-
-class TurboStreams(PubSub):
-    """Turbo's signed streams."""
-
-    channel_name = "Turbo::StreamsChannel"
-
-
 class Broadcast(BaseModel):
     """What is published over HTTP: messages of one stream, in order."""
 
@@ -93,14 +74,16 @@ def make_app(bus: str) -> FastAPI:
     limits = CableLimits(
         ping_seconds=1.0,
         presence_seconds=1.0,
-        history=HistoryLimits(messages=1_000, age_seconds=300.0),
+        history=HistoryLimits(messages=HISTORY, age_seconds=300.0),
     )
     router = cable_router(
-        [Echo, Picky, Room, PubSub, TurboStreams],
+        [Echo, Picky, Room],
         bus=bus,
         authenticate=TOKENS,
         anonymous=AnonymousRights([]),
         limits=limits,
+        signed_streams=SIGNED,
+        public_streams=["open:*"],
     )
     app = FastAPI()
     app.include_router(router, prefix="/cable")

@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time: closing sends RST
@@ -25,6 +25,7 @@ class Proxy:
     def __init__(self, *ports: int, lifetime: Callable[[], float] | None = None) -> None:
         self.cuts = 0
         self.lifetime = lifetime
+        self._closed = False
         self._ports = itertools.cycle(ports)
         self._server: asyncio.Server | None = None
         self._open: dict[asyncio.Task[None], tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = {}
@@ -54,6 +55,15 @@ class Proxy:
         if tasks:
             await asyncio.wait(tasks)
 
+    @contextlib.contextmanager
+    def closed(self) -> Iterator[None]:
+        """Take no new connections for a block: each is reset at once."""
+        self._closed = True
+        try:
+            yield
+        finally:
+            self._closed = False
+
     def connections(self) -> list["asyncio.Task[None]"]:
         """Return what is open, oldest first."""
         return list(self._open)
@@ -66,10 +76,7 @@ class Proxy:
                 continue
             self.cuts += 1
             for writer in both:
-                with contextlib.suppress(OSError):  # this end was closed by its peer already
-                    made = writer.get_extra_info("socket")
-                    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                writer.transport.abort()
+                _reset(writer)
 
     def cut_later(self, connection: "asyncio.Task[None]") -> None:
         """Cut a connection when its lifetime is over, if it has one."""
@@ -81,6 +88,9 @@ class Proxy:
             self.cut(connection)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._closed:
+            _reset(writer)
+            return
         try:
             to_server = await asyncio.open_connection("127.0.0.1", next(self._ports))
         except OSError:
@@ -96,6 +106,12 @@ class Proxy:
             self._open.pop(task, None)
             for each in (writer, to_server[1]):
                 each.transport.abort()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):  # this end was closed by its peer already
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    writer.transport.abort()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

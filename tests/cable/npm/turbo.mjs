@@ -25,7 +25,7 @@ serve({
   show: ({ html }) => {
     page.document.body.innerHTML = html
   },
-  remove: ({ id }) => page.document.getElementById(id).remove(),
+  remove: ({ element }) => page.document.getElementById(element).remove(),
   // Rendering waits for frames of the page; what is there now is asked for again and again by the test.
   body: () => page.document.body.innerHTML
 })
