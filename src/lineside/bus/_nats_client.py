@@ -157,11 +157,18 @@ class NatsSession:
     async def close(self) -> None:
         """End the connection."""
         self._end("closed")
-        await self._client.close()
         for task in tuple(self._tasks):
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        try:
+            await self._client.close()
+        finally:
+            self._abort()
+
+    def _abort(self) -> None:
+        # Closing in order waits until a silent peer has taken what is still to be written.
+        writer = getattr(getattr(self._client, "_transport", None), "_io_writer", None)
+        if writer is not None:
+            writer.transport.abort()
 
     async def _settle_all(self) -> None:
         # One message to ourselves proves the arrival of everything in front of it, whoever sent that.

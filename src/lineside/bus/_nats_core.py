@@ -1,11 +1,11 @@
 """Which streams this node listens to, and what goes to them without being kept."""
 
 import asyncio
-import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from lineside.bus._backoff import Backoff
 from lineside.bus._contract import Receiver
 from lineside.bus._envelope import Envelope
 from lineside.bus._errors import BusUnavailable
@@ -16,8 +16,6 @@ from lineside.bus._nats_subjects import Subjects, token_of
 from lineside.bus._options import BackendOptions
 
 __all__ = ["NatsStreams"]
-
-_logger = logging.getLogger("lineside.bus")
 
 
 @dataclass(slots=True)
@@ -70,15 +68,11 @@ class NatsStreams:
         if history:
             listening.history = True
             self._kept[token_of(stream)] = stream
-        while True:
-            session = await self._link.session(until=until)
-            try:
-                await self._listen(stream, listening, session)
-                await session.settle(timeout_seconds=until - asyncio.get_running_loop().time())
-                return
-            except BusUnavailable:
-                if self._link.current is session or asyncio.get_running_loop().time() >= until:
-                    raise
+
+        async def listen(session: Session) -> None:
+            await self._listen(stream, listening, session)
+
+        await self._settled(listen, until)
 
     async def remove(self, stream: str) -> None:
         """Stop listening to a stream.
@@ -113,17 +107,12 @@ class NatsStreams:
         data = self._envelope.encode(message)
         until = asyncio.get_running_loop().time() + self._deadline_seconds
         subject = self._subjects.live(message.stream)
-        while True:
-            session = await self._link.session(until=until)
-            try:
-                await session.publish(subject, data)
-                await session.settle(timeout_seconds=until - asyncio.get_running_loop().time())
-                return
-            except BusUnavailable:
-                # A second try is safe: listeners know the message by its id.
-                if asyncio.get_running_loop().time() >= until:
-                    raise
-                await asyncio.sleep(0)
+
+        async def send(session: Session) -> None:
+            await session.publish(subject, data)
+
+        # A second try is safe: listeners know the message by its id.
+        await self._settled(send, until)
 
     def deliver_kept(self, token: str, epoch: str, sequence: int, data: bytes) -> None:
         """Hand on a message of the log, if somebody listens to its stream.
@@ -137,6 +126,20 @@ class NatsStreams:
         stream = self._kept.get(token)
         if stream is not None:
             self._deliver(data, Position(epoch, sequence), stream)
+
+    async def _settled(self, work: Callable[[Session], Awaitable[None]], until: float) -> None:
+        loop, backoff = asyncio.get_running_loop(), Backoff()
+        while True:
+            session = await self._link.session(until=until)
+            try:
+                await work(session)
+                await session.settle(timeout_seconds=max(until - loop.time(), 0.0))
+                return
+            except BusUnavailable:
+                wait = backoff.next()
+                if loop.time() + wait >= until:
+                    raise
+                await asyncio.sleep(wait)
 
     async def _listen(self, stream: str, listening: _Listening, session: Session) -> None:
         if listening.session is session:

@@ -13,6 +13,7 @@ from typing import Final
 from lineside.bus._message import Discontinuity
 from lineside.bus._nats_jetstream import JetStream
 from lineside.bus._nats_log import NatsLog
+from lineside.bus._nats_session import Session
 from lineside.bus._nats_subjects import Subjects
 
 __all__ = ["Gap", "oldest_sequence"]
@@ -47,11 +48,12 @@ class Gap:
         self._interrupted = interrupted
 
     async def lost_streams(
-        self, epoch: str, after: int, *, taken_at: float | None, at: float | None
+        self, session: Session, epoch: str, after: int, *, taken_at: float | None, at: float | None
     ) -> Sequence[str]:
         """Return the streams for which nobody can prove that they lost nothing behind a position.
 
         Args:
+            session: Ask over this connection.
             epoch: The log's epoch.
             after: The position.
             taken_at: When its message was stored, if that is known.
@@ -60,7 +62,7 @@ class Gap:
         streams = self._streams()
         if not streams:
             return ()
-        state = await self._log.look(self._subjects.log(epoch))
+        state = await self._log.look(self._subjects.log(epoch), session)
         young = taken_at is not None and at is not None and at - taken_at < state.age_seconds - 1.0
         if not young and state.first > after + 1:
             suspects = list(streams)
@@ -74,7 +76,7 @@ class Gap:
         lost: list[str] = []
         for start in range(0, len(suspects), _AT_A_TIME):
             some = suspects[start : start + _AT_A_TIME]
-            oldest = await asyncio.gather(*(self._oldest(stream, epoch) for stream in some))
+            oldest = await asyncio.gather(*(self._oldest(session, stream, epoch) for stream in some))
             pairs = zip(some, oldest, strict=True)
             lost += [stream for stream, first in pairs if first is None or first > after]
         return lost
@@ -90,17 +92,21 @@ class Gap:
         for stream in streams:
             self._interrupted(Discontinuity(stream, epoch, last, "evicted"))
 
-    async def _oldest(self, stream: str, epoch: str) -> int | None:
-        return await oldest_sequence(self._jetstream, self._log.name, self._subjects.kept(stream, epoch))
+    async def _oldest(self, session: Session, stream: str, epoch: str) -> int | None:
+        subject = self._subjects.kept(stream, epoch)
+        return await oldest_sequence(self._jetstream, self._log.name, subject, session=session)
 
 
-async def oldest_sequence(jetstream: JetStream, log: str, subject: str) -> int | None:
+async def oldest_sequence(
+    jetstream: JetStream, log: str, subject: str, *, session: Session | None = None
+) -> int | None:
     """Return the sequence of the oldest message that a log keeps of a subject, or None.
 
     Args:
         jetstream: Asks the server.
         log: The JetStream stream.
         subject: The subject.
+        session: Ask over this connection.
     """
-    found = await jetstream.message(log, {"seq": 1, "next_by_subj": subject})
+    found = await jetstream.message(log, {"seq": 1, "next_by_subj": subject}, session=session)
     return found.sequence if found is not None else None

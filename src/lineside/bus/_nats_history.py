@@ -263,7 +263,7 @@ def _within_limits(found: list[Stored]) -> list[Stored]:
 def _limits_of(stored: Stored) -> tuple[int, float]:
     messages, _, age_seconds = stored.headers.get(_KEEP, "").partition(" ")
     try:
-        return int(messages), float(age_seconds)
+        return max(int(messages), 1), float(age_seconds)
     except ValueError:
         return sys.maxsize, math.inf
 

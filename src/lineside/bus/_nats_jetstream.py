@@ -111,15 +111,18 @@ class JetStream:
         answer = await self._ask(subject, data, headers, None)
         return _number(answer, "seq"), answer.get("duplicate") is True
 
-    async def message(self, stream: str, query: Mapping[str, Any]) -> Stored | None:
+    async def message(
+        self, stream: str, query: Mapping[str, Any], *, session: Session | None = None
+    ) -> Stored | None:
         """Return one message of a JetStream stream, or None.
 
         Args:
             stream: The JetStream stream.
             query: ``seq``, ``last_by_subj`` or ``seq`` with ``next_by_subj``.
+            session: Ask over this connection.
         """
         try:
-            answer = await self.call(f"STREAM.MSG.GET.{stream}", query)
+            answer = await self.call(f"STREAM.MSG.GET.{stream}", query, session=session)
         except JetStreamError as error:
             if error.code == NO_MESSAGE:
                 return None

@@ -27,7 +27,7 @@ class Known:
 
     __slots__ = ("_chains", "_floor", "_size", "began", "since")
 
-    def __init__(self, *, size: int = 50_000) -> None:
+    def __init__(self, *, size: int = 20_000) -> None:
         self._size = size
         self._chains: OrderedDict[str, _Chain] = OrderedDict()
         self._floor: int | None = None

@@ -26,6 +26,7 @@ __all__ = ["NatsReader"]
 
 _SILENCE_SECONDS: Final = 3.0
 _LOOK_SECONDS: Final = 0.5
+_CATCH_UP_SECONDS: Final = 2.0
 _MAX_HELD: Final = 20_000
 
 _logger = logging.getLogger("lineside.bus")
@@ -98,14 +99,18 @@ class NatsReader:
                 self._watch = asyncio.get_running_loop().create_task(self._keep_reading())
 
     async def resume(self, session: Session) -> None:
-        """Go on over another connection.
+        """Go on over another connection, and take what was appended meanwhile.
 
         Args:
             session: The connection.
         """
-        if self._watch is not None:
-            async with self._opening:
-                await self._open(session)
+        if self._watch is None:
+            return
+        async with self._opening:
+            last = await self._open(session)
+        # So that nobody else needs to look into the log for what comes anyway.
+        if not await self.reach(last, timeout_seconds=_CATCH_UP_SECONDS):
+            _logger.info("the log has more than can be read at once; it follows")
 
     async def stop(self) -> None:
         """Read no more."""
@@ -158,7 +163,7 @@ class NatsReader:
                 _logger.exception("reading the log failed; trying on")
                 await asyncio.sleep(backoff.next())
 
-    async def _open(self, session: Session) -> None:
+    async def _open(self, session: Session) -> int:
         self._leave()
         self._heard = asyncio.get_running_loop().time()
         self._log.forget()
@@ -175,6 +180,7 @@ class NatsReader:
             # Nothing is left of what was appended meanwhile, so that no message will show the hole.
             self._held = deque()
             self._spawn(self._bridge(state.last, state.last_at))
+        return state.last
 
     async def _settle_epoch(self, state: LogState, session: Session) -> LogState:
         if not self.epoch:
@@ -247,9 +253,13 @@ class NatsReader:
             self._begin_again()
 
     async def _bridge(self, until: int, at: float | None) -> None:
-        inbox = self._inbox
+        inbox, session = self._inbox, self._session
+        if session is None:
+            return
         try:
-            lost = await self._gap.lost_streams(self.epoch, self.position, taken_at=self._taken_at, at=at)
+            lost = await self._gap.lost_streams(
+                session, self.epoch, self.position, taken_at=self._taken_at, at=at
+            )
         except BusUnavailable as error:
             _logger.info("a hole of the log cannot be looked into yet: %s", error)
             self._begin_again()

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 
-from lineside.bus._errors import BusUnavailable
+from lineside.bus._errors import BusError, BusUnavailable
 from lineside.bus._postgres_schema import MARK, SCHEMA
 from lineside.exceptions import ConfigurationError
 
@@ -35,6 +35,10 @@ _PASSING: Final[tuple[type[Exception], ...]] = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
+    asyncpg.ReadOnlySQLTransactionError,
+    # The database was emptied: the next connection makes the tables again.
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedFunctionError,
 )
 
 
@@ -103,7 +107,8 @@ async def run(connection: Connection, work: Coroutine[Any, Any, _T], *, seconds:
         seconds: How long it may take.
 
     Raises:
-        BusUnavailable: It took too long, or the connection ended.
+        BusUnavailable: It took too long, or the connection ended, or the server says that it cannot now.
+        BusError: The server refuses.
     """
     task = asyncio.get_running_loop().create_task(work)
     try:
@@ -116,9 +121,13 @@ async def run(connection: Connection, work: Coroutine[Any, Any, _T], *, seconds:
         raise BusUnavailable("PostgreSQL does not answer")
     try:
         return task.result()
+    except asyncpg.DataError as error:
+        raise BusError(f"PostgreSQL cannot take this: {error}") from error
     except _PASSING as error:
         connection.terminate()
         raise BusUnavailable(f"PostgreSQL cannot be reached: {_said(error)}") from error
+    except asyncpg.PostgresError as error:
+        raise BusError(f"PostgreSQL refuses: {error}") from error
 
 
 async def _drop(connection: Connection, task: "asyncio.Task[Any]") -> None:

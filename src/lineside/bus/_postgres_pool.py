@@ -6,11 +6,12 @@ from typing import Any, Final
 from lineside.bus._backoff import Backoff
 from lineside.bus._errors import BusClosedError, BusUnavailable
 from lineside.bus._options import BackendOptions
-from lineside.bus._postgres_client import Connection, connect, run
+from lineside.bus._postgres_client import Connection, connect, prepare, run
 
 __all__ = ["PostgresPool"]
 
 _ANSWER_SECONDS: Final = 2.0
+_PREPARE_SECONDS: Final = 30.0
 
 
 class PostgresPool:
@@ -98,7 +99,10 @@ class PostgresPool:
             connection = self._idle.pop()
             if not connection.is_closed():
                 return connection
-        return await connect(self._url)
+        connection = await connect(self._url)
+        # Not only when the listening begins: the database may be another one since then.
+        await run(connection, prepare(connection), seconds=_PREPARE_SECONDS)
+        return connection
 
     def _give_back(self, connection: Connection) -> None:
         if self.open and not connection.is_closed():

@@ -1,7 +1,9 @@
 """The backend on NATS: core NATS for messages that are not kept, JetStream for those that are.
 
-    Bus("nats://127.0.0.1:4222")
-    Bus("nats://user:password@one:4222,two:4222?storage=file&replicas=3")
+    from lineside.bus import Bus
+
+    bus = Bus("nats://127.0.0.1:4222")
+    bus_on_a_cluster = Bus("nats://user:password@one:4222,two:4222?storage=file&replicas=3")
 
 History, presence and membership need JetStream (``nats-server -js``); for the rest core NATS is enough.
 Kept messages arrive only at who subscribes with ``history=True``. What the URL may say behind the ``?``:

@@ -1,6 +1,8 @@
 """The backend on PostgreSQL: LISTEN and NOTIFY, and tables for what is kept.
 
-    Bus("postgres://user:password@127.0.0.1:5432/app")
+    from lineside.bus import Bus
+
+    bus = Bus("postgres://user:password@127.0.0.1:5432/app")
 
 A message travels inside its notification when it has at most 5,600 bytes with its envelope, else in a
 table. The tables and functions are called ``lineside_bus_...`` and made at the first connect in the first
