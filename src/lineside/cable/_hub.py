@@ -5,7 +5,6 @@ shares them. What is special about one subscriber - a transform, a replay that i
 of that loop.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from lineside.bus import Bus, Discontinuity, Message
 from lineside.cable._attachment import Attachment
 from lineside.cable._codec import Codec
 from lineside.cable._frame import Frame
+from lineside.cable._locks import Locks
 from lineside.cable._message import EXCLUDE, event_of
 from lineside.cable._outbox import Outbox
 from lineside.cable._stats import CableStats
@@ -169,7 +169,7 @@ class Hub:
         self._interrupted = interrupted
         self._clock = clock
         self.lagged: Callable[[float], None] | None = None
-        self._locks: dict[str, _Lock] = {}
+        self._locks = Locks()
         self.streams: dict[str, LocalStream] = {}
 
     async def attach(self, attachment: Attachment) -> None:
@@ -182,7 +182,7 @@ class Hub:
             BusUnavailable: The bus did not confirm.
         """
         name = attachment.stream
-        async with self._locked(name):
+        async with self._locks.holding(name):
             stream = self.streams.get(name)
             if stream is None:
                 stream = self.streams[name] = LocalStream(name, self._stats)
@@ -207,7 +207,7 @@ class Hub:
         if stream is not None:
             # At once, and not when the lock is free: nothing may come after an unsubscription.
             stream.remove(attachment)
-        async with self._locked(name):
+        async with self._locks.holding(name):
             stream = self.streams.get(name)
             if stream is not None and stream.empty:
                 del self.streams[name]
@@ -238,38 +238,3 @@ class Hub:
                 stream.deliver(message)
         else:
             stream.deliver(message)
-
-    def _locked(self, name: str) -> "_Lock":
-        lock = self._locks.get(name)
-        if lock is None:
-            lock = self._locks[name] = _Lock(self._locks, name)
-        return lock
-
-
-class _Lock:
-    """A lock per stream that is forgotten when nobody wants it: names come from clients."""
-
-    __slots__ = ("_lock", "_locks", "_name", "_wanted")
-
-    def __init__(self, locks: "dict[str, _Lock]", name: str) -> None:
-        self._lock = asyncio.Lock()
-        self._locks = locks
-        self._name = name
-        self._wanted = 0
-
-    async def __aenter__(self) -> None:
-        self._wanted += 1
-        try:
-            await self._lock.acquire()
-        except BaseException:
-            self._forget()
-            raise
-
-    async def __aexit__(self, *_: object) -> None:
-        self._lock.release()
-        self._forget()
-
-    def _forget(self) -> None:
-        self._wanted -= 1
-        if not self._wanted:
-            self._locks.pop(self._name, None)
