@@ -26,6 +26,7 @@ Clients of Action Cable, AnyCable, GoHub and Gor connect to ``/cable``.
 
 from lineside.cable._fastapi._health import Health
 from lineside.cable._fastapi._identities import MEMBER_PERMISSIONS
+from lineside.cable._fastapi._own_streams import EventStream, EventWriter
 from lineside.cable._fastapi._router import CableRouter, cable_router
 from lineside.cable._fastapi._state import CableDep, IdentityDep, cable_named, get_cable, get_identity
 
@@ -33,6 +34,8 @@ __all__ = [
     "MEMBER_PERMISSIONS",
     "CableDep",
     "CableRouter",
+    "EventStream",
+    "EventWriter",
     "Health",
     "IdentityDep",
     "cable_named",

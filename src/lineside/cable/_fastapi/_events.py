@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from fastapi.sse import EventSourceResponse
 
 from lineside.cable._auth._refusals import AccessRefused
 from lineside.cable._cable import Cable
@@ -67,7 +66,8 @@ def add_events(router: APIRouter, cable: Cable, gate: Gate, registry: ChannelReg
         "/events",
         events,
         methods=["GET"],
-        response_class=EventSourceResponse,
+        response_class=CableEvents,
+        status_code=200,
         response_model=None,
         responses=_ANSWERS,
         summary="Listen by Server-Sent Events",

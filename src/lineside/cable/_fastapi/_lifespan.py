@@ -13,6 +13,7 @@ from lineside.cable._errors import CableConfigurationError
 from lineside.cable._fastapi._gate import Gate
 from lineside.cable._fastapi._routes import place_of
 from lineside.cable._fastapi._state import cables_of
+from lineside.cable._fastapi._stopping import draining_with_server
 from lineside.cable._metrics import CableMetrics
 from lineside.cable.asgi import STATE_KEY, CableEndpoint, ServerHooks, install_seam
 from lineside.instrumentation import Metrics
@@ -77,7 +78,8 @@ class CableLifespan:
         install_seam(app)
         try:
             with self._measured(), _hooked(app, place.path, self._endpoint, self._cable) as hooks:
-                yield {STATE_KEY: hooks}
+                async with draining_with_server(lambda: self._cable.drain(seconds=0.0)):
+                    yield {STATE_KEY: hooks}
         finally:
             del cables[self._name]
             await self._cable.stop()
