@@ -1,13 +1,18 @@
-"""A TCP proxy that misbehaves on demand: black holes, one-way loss, resets, cuts, latency."""
+"""A TCP proxy that misbehaves on demand: black holes, one-way loss, resets, cuts, latency, narrow links."""
 
 import asyncio
+import random
 import socket
 import struct
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
 _CHUNK = 65_536
+_CHUNKS_ON_THEIR_WAY = 1_000
 _RESET = struct.pack("ii", 1, 0)
+
+# When it arrives, and what; nothing for the end.
+_Chunk = tuple[float, bytes]
 
 
 class FaultProxy:
@@ -16,10 +21,13 @@ class FaultProxy:
     Attributes:
         port: Where clients connect.
         accepted: How many connections have been accepted.
-        latency: Seconds that each chunk waits, in both directions.
+        latency: Seconds that each chunk is on its way, in both directions.
+        jitter: Up to so many seconds more or less; chunks stay in order.
+        bytes_per_second: How much passes in each direction of a connection; None for any amount.
         swallow_up: What clients send is thrown away.
         swallow_down: What the server sends is thrown away.
         cut_after: Connections are reset after so many bytes of the server's.
+        cut_up_after: Connections are reset after so many bytes of the client's.
     """
 
     def __init__(self, target: int) -> None:
@@ -31,9 +39,12 @@ class FaultProxy:
         self.port = 0
         self.accepted = 0
         self.latency = 0.0
+        self.jitter = 0.0
+        self.bytes_per_second: float | None = None
         self.swallow_up = False
         self.swallow_down = False
         self.cut_after: int | None = None
+        self.cut_up_after: int | None = None
 
     async def start(self) -> None:
         """Accept connections, on the port of before if there was one."""
@@ -57,7 +68,9 @@ class FaultProxy:
     def heal(self) -> None:
         """Pass everything on again."""
         self.swallow_up = self.swallow_down = False
-        self.cut_after = None
+        self.cut_after = self.cut_up_after = None
+        self.latency = self.jitter = 0.0
+        self.bytes_per_second = None
         self._flows.set()
 
     def reset(self) -> None:
@@ -87,15 +100,36 @@ class FaultProxy:
             its_writer.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
-        passed = 0
+        # What is on its way: a slow link holds several chunks at once.
+        link: asyncio.Queue[_Chunk] = asyncio.Queue(_CHUNKS_ON_THEIR_WAY)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._enter(reader, link))
+            both.create_task(self._leave(link, writer, up=up))
+
+    async def _enter(self, reader: asyncio.StreamReader, link: asyncio.Queue[_Chunk]) -> None:
+        clock, due = asyncio.get_running_loop().time, 0.0
         while data := await reader.read(_CHUNK):
+            delay = self.latency + random.uniform(-self.jitter, self.jitter)
+            due = max(due, clock() + delay)
+            if self.bytes_per_second is not None:
+                due += len(data) / self.bytes_per_second
+            await link.put((due, data))
+        await link.put((due, b""))
+
+    async def _leave(self, link: asyncio.Queue[_Chunk], writer: asyncio.StreamWriter, *, up: bool) -> None:
+        clock, passed = asyncio.get_running_loop().time, 0
+        while True:
+            due, data = await link.get()
             await self._flows.wait()
-            if self.latency:
-                await asyncio.sleep(self.latency)
+            if due > clock():
+                await asyncio.sleep(due - clock())
+            if not data:
+                raise EOFError
             if self.swallow_up if up else self.swallow_down:
                 continue
-            if not up and self.cut_after is not None and passed + len(data) > self.cut_after:
-                writer.write(data[: self.cut_after - passed])
+            limit = self.cut_up_after if up else self.cut_after
+            if limit is not None and passed + len(data) > limit:
+                writer.write(data[: max(0, limit - passed)])
                 with suppress(OSError):
                     await writer.drain()
                 _reset(writer)
@@ -103,7 +137,6 @@ class FaultProxy:
             passed += len(data)
             writer.write(data)
             await writer.drain()
-        raise EOFError
 
 
 @asynccontextmanager

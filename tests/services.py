@@ -186,6 +186,13 @@ class Server:
         shutil.rmtree(self.data)
         self.start()
 
+    def ensure_running(self) -> None:
+        """Bring it back if a test has left it dead or paused."""
+        if self._process is None:
+            self.start()
+        else:
+            self.resume()
+
     def pause(self) -> None:
         """Stop it where it is: connections stay open, and nobody answers."""
         os.kill(self._running.pid, signal.SIGSTOP)
