@@ -32,6 +32,7 @@ DOORS: dict[str, set[str]] = {
     "lineside.cable.codecs.gohub": ANYIO | PYDANTIC,
     "lineside.cable.codecs.gor": ANYIO | PYDANTIC,
     "lineside.cable.codecs.msgpack": ANYIO | PYDANTIC,
+    "lineside.cable.fastapi": WEB,
     "lineside.callbacks": ANYIO,
     "lineside.cli": set(),
     "lineside.config": ANYIO | PYDANTIC,
