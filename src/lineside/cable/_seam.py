@@ -106,7 +106,7 @@ def _release_handshake(owner: Any) -> None:
     only let go of, because websockets' parser holds them too.
     """
     for name in ("request", "response"):
-        kept = getattr(owner, name, None)
+        kept: Any = getattr(owner, name, None)
         if type(kept).__module__ == "websockets.http11":
             kept.headers.clear()
             setattr(owner, name, None)
