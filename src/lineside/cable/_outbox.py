@@ -16,6 +16,7 @@ __all__ = ["Flusher", "Outbox", "OutboxOwner"]
 
 _CONGESTED_RETRY_SECONDS: Final = 0.05
 _WIRE_SHARE: Final = 4
+_WIRE_BYTES: Final = 262_144
 
 
 class OutboxOwner(Protocol):
@@ -103,7 +104,19 @@ class Outbox:
         owner: Is told when there are too many.
     """
 
-    __slots__ = ("_dropped", "_flusher", "_limits", "_owner", "_waits", "closed", "frames", "size", "wire")
+    __slots__ = (
+        "_dropped",
+        "_flusher",
+        "_limits",
+        "_may_wait",
+        "_owner",
+        "_unasked",
+        "_waits",
+        "closed",
+        "frames",
+        "size",
+        "wire",
+    )
 
     def __init__(self, wire: Wire, limits: CableLimits, flusher: Flusher, owner: OutboxOwner) -> None:
         self.wire = wire
@@ -115,6 +128,8 @@ class Outbox:
         self._owner = owner
         self._waits = False
         self._dropped = False
+        self._may_wait = min(_WIRE_BYTES, limits.outbox_bytes // _WIRE_SHARE)
+        self._unasked = 0
 
     def push(self, frame: Frame) -> None:
         """Add a frame; it leaves at the end of the turn.
@@ -135,17 +150,26 @@ class Outbox:
     def flush(self) -> None:
         """Hand over what waits, unless the wire has enough to do."""
         self._waits = False
-        if self.closed or not self.frames:
+        frames = self.frames
+        if self.closed or not frames:
             return
-        if self.wire.pending_bytes() > self._limits.outbox_bytes // _WIRE_SHARE:
+        # Asking the wire each time would cost as much as half a write, for clients that do read.
+        self._unasked += self.size
+        if self._unasked > self._may_wait and self._congested():
             self._waits = True
             self._flusher.retry(self)
             return
-        frames, self.frames, self.size = self.frames, [], 0
+        self.size = 0
         self.wire.write(frames)
+        frames.clear()
         if self._dropped:
             self._dropped = False
             self._owner.outbox_recovered()
+
+    def _congested(self) -> bool:
+        pending = self.wire.pending_bytes()
+        self._unasked = pending
+        return pending > self._may_wait
 
     def close(self) -> None:
         """Hand over what waits and take nothing more."""
@@ -163,7 +187,7 @@ class Outbox:
         self.frames, self.size = [], 0
 
     def _overflow(self) -> None:
-        if self.wire.pending_bytes() <= self._limits.outbox_bytes // _WIRE_SHARE:
+        if not self._congested():
             # Much was said within one turn, to a client that reads: that is no reason to lose it.
             self.flush()
             return

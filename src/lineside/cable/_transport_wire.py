@@ -47,13 +47,15 @@ class TransportWire:
 
     def write(self, frames: Sequence[Frame]) -> None:
         """Write frames in one go; see `Wire`."""
-        transport = self._transport
-        if self._closed or transport.is_closing():
+        if self._closed:
             return
-        if len(frames) == 1:
-            transport.write(frames[0].wire)
-        else:
-            transport.write(b"".join([frame.wire for frame in frames]))
+        try:
+            self._transport.write(
+                frames[0].wire if len(frames) == 1 else b"".join([each.wire for each in frames])
+            )
+        except RuntimeError:
+            # uvloop's word for a transport whose peer has gone in this turn; asking first costs each write.
+            self._closed = True
 
     def pending_bytes(self) -> int:
         """Return what the kernel has not taken yet; see `Wire`."""

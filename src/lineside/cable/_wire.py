@@ -15,7 +15,7 @@ class Wire(Protocol):
         """Hand frames over, in this order and as few writes as possible.
 
         Args:
-            frames: At least one; a wire that is closed ignores them.
+            frames: At least one; a wire that is closed ignores them. The caller uses the list again.
         """
         ...
 

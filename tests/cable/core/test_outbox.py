@@ -77,7 +77,8 @@ async def test_a_client_that_does_not_read_is_given_up_within_the_bound() -> Non
         flusher.flush()
         assert box.size <= 1100
     assert owner.told == ["overflowed"]
-    assert wire.payloads == []
+    # The wire is asked how it goes once a quarter of the bound has been handed over, and never less often.
+    assert sum(len(payload) for payload in wire.payloads) <= 1000 // 4
     flusher.close()
 
 
