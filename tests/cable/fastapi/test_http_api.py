@@ -247,6 +247,12 @@ async def test_bad_input_is_answered_422(path: str, body: bytes) -> None:
     assert answer.status_code == 422
 
 
+@pytest.mark.parametrize("stream", ["x" * 300, "lineside!nodes", "%FF%FE" * 100])
+async def test_presence_of_what_cannot_be_a_stream_is_answered_422(stream: str) -> None:
+    async with served() as one:
+        assert (await one.http.get(f"/cable/api/presence/{stream}/users")).status_code == 422
+
+
 async def test_a_body_that_is_too_large_is_answered_413() -> None:
     async with served() as one:
         for path in ("api/broadcast", "_broadcast"):

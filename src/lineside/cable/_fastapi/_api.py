@@ -20,6 +20,7 @@ from lineside.cable._fastapi._api_models import (
 )
 from lineside.cable._fastapi._api_route import APIRouteOfCable
 from lineside.cable._presence import record
+from lineside.cable._subscription import check_stream
 
 __all__ = ["MAX_BODY_BYTES", "add_api"]
 
@@ -111,6 +112,7 @@ class _Endpoints:
         return Clients(total_clients=len(known), timestamp=self._now(), clients=shown)
 
     async def present(self, stream: str) -> PresentUsers:
+        check_stream(stream, max_bytes=self._cable.limits.name_bytes)
         members = await self._cable.presence.members(stream)
         return PresentUsers(total=len(members), records=[record(member) for member in members])
 
