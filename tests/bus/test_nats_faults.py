@@ -129,7 +129,7 @@ async def test_confirmed_messages_that_the_server_has_lost_change_the_epoch(own:
         before = (await one.publish("s", b"kept", history=KEPT)).position
         await heard.has(1)
         # This node has seen more than the server still knows.
-        one.backend._reader.position += 10  # type: ignore[attr-defined]
+        one.backend._reader.way.position += 10  # type: ignore[attr-defined]
         one.backend._reader._begin_again()  # type: ignore[attr-defined]
         await until(lambda: heard.discontinuities, what="the loss is told")
         after = (await other.publish("s", b"after", history=KEPT)).position

@@ -2,10 +2,6 @@
 
 import asyncio
 import hashlib
-import math
-import sys
-import time
-from dataclasses import dataclass, field
 from typing import Final
 
 from lineside.bus._backoff import Backoff
@@ -18,12 +14,12 @@ from lineside.bus._nats_jetstream import JetStream, Stored
 from lineside.bus._nats_log import LogState, NatsLog
 from lineside.bus._nats_reader import NatsReader
 from lineside.bus._nats_subjects import Subjects, token_of
+from lineside.bus._nats_view import KEEP, View, within_limits
 from lineside.bus._options import BackendOptions
 
 __all__ = ["NatsHistory"]
 
 _CATCH_UP_SECONDS: Final = 1.0
-_KEEP: Final = "Lineside-Keep"
 
 
 class NatsHistory:
@@ -69,7 +65,7 @@ class NatsHistory:
         data = self._envelope.encode(message)
         headers = {
             "Nats-Msg-Id": _dedup_id(message, idempotency_key),
-            _KEEP: f"{limits.messages} {limits.age_seconds}",
+            KEEP: f"{limits.messages} {limits.age_seconds}",
         }
         until = asyncio.get_running_loop().time() + self._deadline_seconds
         backoff, tries = Backoff(), 0
@@ -140,8 +136,8 @@ class NatsHistory:
     ) -> Slice:
         epoch = (await self._log.ensure(HistoryLimits())).epoch
         subject = self._subjects.kept(stream, epoch)
-        view = _View(
-            stream, epoch, known_up_to=self._reader.position, known_last=self._known_last(stream, epoch)
+        view = View(
+            stream, epoch, known_up_to=self._reader.way.position, known_last=self._known_last(stream, epoch)
         )
         if after is None:
             newest_only = since is None and limit == 0
@@ -149,7 +145,7 @@ class NatsHistory:
         elif after.epoch == epoch:
             view.found = await self._fetch(subject, after.offset + 1)
         wanted_from = len(view.found)
-        view.found = _within_limits(view.found)
+        view.found = within_limits(view.found)
         outdated = len(view.found) < wanted_from
         # Behind the reading: what is still there now was there while it was read.
         state = await self._log.look(subject)
@@ -169,7 +165,7 @@ class NatsHistory:
         return Slice(epoch, wanted, view.last)
 
     async def _slice_after(
-        self, view: "_View", after: Position, limit: int | None, state: LogState, *, outdated: bool
+        self, view: View, after: Position, limit: int | None, state: LogState, *, outdated: bool
     ) -> Slice:
         if after.epoch != state.epoch or not 0 <= after.offset <= state.last:
             return Slice(state.epoch, (), view.last, complete=False)
@@ -179,7 +175,7 @@ class NatsHistory:
             return Slice(state.epoch, (), last, complete=False)
         return Slice(state.epoch, self._messages(view), last)
 
-    async def _all_behind(self, view: "_View", offset: int, state: LogState) -> bool:
+    async def _all_behind(self, view: View, offset: int, state: LogState) -> bool:
         subject = self._subjects.kept(view.stream, state.epoch)
         if state.first <= offset + 1 and state.counts.get(subject, 0) < state.least:
             return True
@@ -190,21 +186,21 @@ class NatsHistory:
             return True
         # The rest only a node can tell that has read it all, up to the first that was found.
         needed = view.found[0].sequence - 1 if view.found else state.last
-        if self._reader.epoch != state.epoch or not await self._reader.reach(
+        if self._reader.way.epoch != state.epoch or not await self._reader.way.reach(
             needed, timeout_seconds=_CATCH_UP_SECONDS
         ):
             return False
-        return view.has_all(self._reader.known.behind(token_of(view.stream), offset))
+        return view.has_all(self._reader.way.known.behind(token_of(view.stream), offset))
 
-    def _all_since(self, view: "_View", since: float, messages: tuple[Message, ...], state: LogState) -> bool:
+    def _all_since(self, view: View, since: float, messages: tuple[Message, ...], state: LogState) -> bool:
         if messages and messages[0].published_at < since:
             return True
         few = state.counts.get(self._subjects.kept(view.stream, state.epoch), 0) < state.least
         aged = state.last_at is not None and since < state.last_at - state.age_seconds
         if few and (state.first <= 1 or not aged):
             return True
-        known = self._reader.known
-        if self._reader.epoch != state.epoch or since < known.since:
+        known = self._reader.way.known
+        if self._reader.way.epoch != state.epoch or since < known.since:
             return False
         return view.has_all(known.behind(token_of(view.stream), known.began))
 
@@ -216,56 +212,14 @@ class NatsHistory:
         return [newest] if newest is not None else []
 
     def _known_last(self, stream: str, epoch: str) -> int:
-        return self._reader.known.last(token_of(stream)) if self._reader.epoch == epoch else 0
+        return self._reader.way.known.last(token_of(stream)) if self._reader.way.epoch == epoch else 0
 
-    def _messages(self, view: "_View") -> tuple[Message, ...]:
+    def _messages(self, view: View) -> tuple[Message, ...]:
         read = (
             self._envelope.read(stored.data, Position(view.epoch, stored.sequence), stream=view.stream)
             for stored in view.found
         )
         return tuple(message for message in read if message is not None)
-
-
-@dataclass(slots=True)
-class _View:
-    """What was found of a stream, and what this node had read of it before it looked."""
-
-    stream: str
-    epoch: str
-    known_up_to: int
-    known_last: int
-    found: list[Stored] = field(default_factory=list[Stored])
-
-    @property
-    def last(self) -> int:
-        # Never what came after the looking: it would be skipped by whoever begins here.
-        return self.found[-1].sequence if self.found else self.known_last
-
-    def has_all(self, known: list[int] | None) -> bool:
-        """Tell whether nothing of what is known is missing; what came after the looking does not count."""
-        if known is None:
-            return False
-        up_to = max(self.known_up_to, self.found[-1].sequence if self.found else 0)
-        return {sequence for sequence in known if sequence <= up_to} <= {
-            stored.sequence for stored in self.found
-        }
-
-
-def _within_limits(found: list[Stored]) -> list[Stored]:
-    # JetStream keeps what the widest stream wants; each message says what its own one does.
-    if not found:
-        return found
-    messages, _ = _limits_of(found[-1])
-    now = time.time()
-    return [stored for stored in found[-messages:] if now - stored.stored_at <= _limits_of(stored)[1]]
-
-
-def _limits_of(stored: Stored) -> tuple[int, float]:
-    messages, _, age_seconds = stored.headers.get(_KEEP, "").partition(" ")
-    try:
-        return max(int(messages), 1), float(age_seconds)
-    except ValueError:
-        return sys.maxsize, math.inf
 
 
 def _dedup_id(message: Message, key: str | None) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from lineside.bus._contract import Node
-from lineside.bus._nats_state import Entry, NatsState
+from lineside.bus._nats_bucket import Entry
+from lineside.bus._nats_state import NatsState
 from lineside.bus._nats_subjects import token_of
 from lineside.strict_json import dumps, loads
 

@@ -6,7 +6,6 @@ begins behind the last message that was taken. So nothing comes twice, and nothi
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -17,10 +16,10 @@ from lineside.bus._message import HistoryLimits
 from lineside.bus._nats_consumer import open_consumer
 from lineside.bus._nats_gap import Gap
 from lineside.bus._nats_jetstream import JetStream, Place, place_of
-from lineside.bus._nats_known import Known
 from lineside.bus._nats_log import LogState, NatsLog
 from lineside.bus._nats_session import Delivery, Session
 from lineside.bus._nats_subjects import Subjects
+from lineside.bus._nats_way import Way
 
 __all__ = ["NatsReader"]
 
@@ -43,9 +42,7 @@ class NatsReader:
         renewed: Is told that the log has another epoch, and the sequence it begins behind.
 
     Attributes:
-        known: What it has read.
-        epoch: The log's epoch; empty before the first start.
-        position: The last sequence that was taken.
+        way: Where it is, and what it has read.
     """
 
     def __init__(
@@ -57,9 +54,7 @@ class NatsReader:
         deliver: Callable[[str, str, int, bytes], None],
         renewed: Callable[[str, int], None],
     ) -> None:
-        self.known = Known()
-        self.epoch = ""
-        self.position = 0
+        self.way = Way()
         self._jetstream = jetstream
         self._log = log
         self._gap = gap
@@ -69,12 +64,10 @@ class NatsReader:
         self._watch: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._stale = asyncio.Event()
-        self._moved = asyncio.Event()
         self._session: Session | None = None
         self._stop: Callable[[], Coroutine[Any, Any, None]] | None = None
         self._inbox = ""
         self._delivered = 0
-        self._taken_at: float | None = None
         self._heard = 0.0
         self._held: deque[Delivery] | None = None
         self._other_epochs: set[str] = set()
@@ -109,7 +102,7 @@ class NatsReader:
         async with self._opening:
             last = await self._open(session)
         # So that nobody else needs to look into the log for what comes anyway.
-        if not await self.reach(last, timeout_seconds=_CATCH_UP_SECONDS):
+        if not await self.way.reach(last, timeout_seconds=_CATCH_UP_SECONDS):
             _logger.info("the log has more than can be read at once; it follows")
 
     async def stop(self) -> None:
@@ -121,22 +114,6 @@ class NatsReader:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-
-    async def reach(self, sequence: int, *, timeout_seconds: float) -> bool:
-        """Wait until everything up to a sequence has been taken; tell whether it has.
-
-        Args:
-            sequence: The sequence.
-            timeout_seconds: How long to wait.
-        """
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                while self.position < sequence:
-                    self._moved.clear()
-                    await self._moved.wait()
-        except TimeoutError:
-            return False
-        return True
 
     async def _keep_reading(self) -> None:
         backoff, loop = Backoff(), asyncio.get_running_loop()
@@ -174,27 +151,26 @@ class NatsReader:
         inbox = self._inbox = session.new_inbox()
         self._stop = await session.listen(inbox, lambda delivery: self._take(inbox, delivery))
         _, pending = await open_consumer(
-            self._jetstream, session, self._log.name, inbox, first=self.position + 1
+            self._jetstream, session, self._log.name, inbox, first=self.way.position + 1
         )
-        if not pending and state.last > self.position:
+        if not pending and state.last > self.way.position:
             # Nothing is left of what was appended meanwhile, so that no message will show the hole.
             self._held = deque()
             self._spawn(self._bridge(state.last, state.last_at))
         return state.last
 
     async def _settle_epoch(self, state: LogState, session: Session) -> LogState:
-        if not self.epoch:
-            self.epoch, self.position, self._taken_at = state.epoch, state.last, state.last_at
-            self.known.begin(state.last, time.time())
+        way = self.way
+        if not way.epoch:
+            way.begin_at_end(state)
             return state
-        if state.epoch == self.epoch:
-            if state.last >= self.position:
+        if state.epoch == way.epoch:
+            if state.last >= way.position:
                 return state
             _logger.error("the log has lost messages that it had confirmed; its epoch changes")
             state = await self._log.renew(state.epoch, session)
-        self.epoch, self.position, self._taken_at = state.epoch, state.first - 1, None
-        self.known.begin(self.position, time.time())
-        self._renewed(self.epoch, self.position)
+        way.begin_at_start(state)
+        self._renewed(way.epoch, way.position)
         return state
 
     def _leave(self) -> None:
@@ -223,7 +199,7 @@ class NatsReader:
             return
         if place.delivery != self._delivered + 1:
             self._begin_again()
-        elif place.sequence > self.position + 1:
+        elif place.sequence > self.way.position + 1:
             self._held = deque([delivery])
             self._spawn(self._bridge(place.sequence - 1, place.stored_at))
         else:
@@ -232,15 +208,14 @@ class NatsReader:
 
     def _accept(self, delivery: Delivery, place: Place) -> None:
         token, epoch = Subjects.parts(delivery.subject)
-        if epoch != self.epoch and epoch not in self._other_epochs:
+        if epoch != self.way.epoch and epoch not in self._other_epochs:
             # An epoch that has gone, or one that another node has begun: look which.
             self._other_epochs.add(epoch)
             self._begin_again()
             return
-        self.position, self._taken_at = place.sequence, place.stored_at
-        self._moved.set()
-        if epoch == self.epoch:
-            self.known.saw(token, place.sequence)
+        self.way.go(place.sequence, place.stored_at)
+        if epoch == self.way.epoch:
+            self.way.known.saw(token, place.sequence)
             self._deliver(token, epoch, place.sequence, delivery.data)
 
     def _answer(self, delivery: Delivery) -> None:
@@ -253,12 +228,12 @@ class NatsReader:
             self._begin_again()
 
     async def _bridge(self, until: int, at: float | None) -> None:
-        inbox, session = self._inbox, self._session
+        inbox, session, way = self._inbox, self._session, self.way
         if session is None:
             return
         try:
             lost = await self._gap.lost_streams(
-                session, self.epoch, self.position, taken_at=self._taken_at, at=at
+                session, way.epoch, way.position, taken_at=way.taken_at, at=at
             )
         except BusUnavailable as error:
             _logger.info("a hole of the log cannot be looked into yet: %s", error)
@@ -266,10 +241,8 @@ class NatsReader:
             return
         if inbox != self._inbox or self._held is None:
             return
-        self.position = until
-        self.known.begin(until, time.time())
-        self._moved.set()
-        self._gap.tell(lost, self.epoch, until)
+        way.leap(until)
+        self._gap.tell(lost, way.epoch, until)
         held, self._held = self._held, None
         while held and inbox == self._inbox:
             if self._held is not None:  # the next hole
