@@ -2,6 +2,7 @@
 
 import WebSocket from 'ws'
 import { createCable } from '@anycable/core'
+import * as msgpack from '@msgpack/msgpack'
 import { emit, serve, socketsWith } from './lines.mjs'
 
 const cables = new Map()
@@ -39,6 +40,7 @@ serve({
       historyTimestamp,
       auth: token && { token },
       websocketAuthStrategy: auth,
+      encoder: protocol.endsWith('msgpack') ? msgpack : undefined,
       websocketImplementation: socketsWith(WebSocket, { origin, headers }),
       reconnectStrategy: soon,
       logLevel: 'error',
@@ -62,6 +64,16 @@ serve({
   streamFromSigned({ client, channel, name }) {
     const made = cables.get(client).streamFromSigned(name)
     channels.set(`${client}/${channel}`, made)
+    listen(client, channel, made)
+    return made.ensureSubscribed()
+  },
+  // All within one turn of the loop, as nobody by hand could.
+  toggle({ client, channel, name, params, times }) {
+    for (let time = 0; time < times; time++) {
+      channels.get(`${client}/${channel}`).disconnect()
+      channels.set(`${client}/${channel}`, cables.get(client).subscribeTo(name, params))
+    }
+    const made = channels.get(`${client}/${channel}`)
     listen(client, channel, made)
     return made.ensureSubscribed()
   },

@@ -121,5 +121,11 @@ def _add_doors(app: FastAPI, router: CableRouter) -> None:
         await cable.disconnect({"client_id": user}, reconnect=reconnect)
 
 
+def main(bus: str, descriptor: str, *options: str) -> None:
+    """Serve one node; with ``--lean`` by the cable's own protocol class."""
+    ws: Any = "lineside.cable.uvicorn:LeanProtocol" if "--lean" in options else "auto"
+    uvicorn.run(make_app(bus), fd=int(descriptor), ws=ws, log_level="warning")
+
+
 if __name__ == "__main__":
-    uvicorn.run(make_app(sys.argv[1]), fd=int(sys.argv[2]), log_level="warning")
+    main(*sys.argv[1:])

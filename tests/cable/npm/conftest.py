@@ -11,10 +11,12 @@ import pytest
 from tests.cable.npm.drivers import Driver, driver
 from tests.cable.npm.nodes import Nodes, installed_clients, running_nodes
 
+LEAN = ("--lean",)
 CLUSTERS = {
-    "one-node": ("memory", 1),
-    "two-nodes-on-redis": ("redis", 2),
-    "two-nodes-on-nats": ("nats", 2),
+    "one-node": ("memory", 1, ()),
+    "one-lean-node": ("memory", 1, LEAN),
+    "two-nodes-on-redis": ("redis", 2, ()),
+    "two-nodes-on-nats": ("nats", 2, ()),
 }
 
 
@@ -27,9 +29,9 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", params=CLUSTERS)
 def nodes(request: Any) -> Iterator[Nodes]:
     """Give the nodes of each cluster in turn."""
-    bus, number = CLUSTERS[request.param]
+    bus, number, options = CLUSTERS[request.param]
     url = "memory://" if bus == "memory" else request.getfixturevalue(f"{bus}_url")
-    with running_nodes(url, number) as running:
+    with running_nodes(url, number, *options) as running:
         yield running
 
 

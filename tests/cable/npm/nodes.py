@@ -29,15 +29,16 @@ class Node:
     Args:
         bus: The URL of what connects it with the other nodes.
         log: Where what it says goes.
+        options: More for its command line.
     """
 
-    def __init__(self, bus: str, log: Path) -> None:
+    def __init__(self, bus: str, log: Path, *options: str) -> None:
         listener = socket.create_server(("127.0.0.1", 0), backlog=1_024)
         self.port: int = listener.getsockname()[1]
         self.log = log
         with listener, log.open("wb") as said:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.cable.npm.app", bus, str(listener.fileno())],
+                [sys.executable, "-m", "tests.cable.npm.app", bus, str(listener.fileno()), *options],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=said,
@@ -107,12 +108,12 @@ class Nodes:
 
 
 @contextlib.contextmanager
-def running_nodes(bus: str, number: int) -> Iterator[Nodes]:
+def running_nodes(bus: str, number: int, *options: str) -> Iterator[Nodes]:
     """Serve the app by so many nodes for a block."""
     with tempfile.TemporaryDirectory(prefix="lineside-nodes-") as folder, contextlib.ExitStack() as stack:
         nodes: list[Node] = []
         for index in range(number):
-            node = Node(bus, Path(folder) / f"{index}.log")
+            node = Node(bus, Path(folder) / f"{index}.log", *options)
             stack.callback(node.stop)
             nodes.append(node)
         for node in nodes:
