@@ -195,6 +195,34 @@ async def test_a_page_of_another_origin_is_refused_unless_it_is_listed() -> None
         assert (await who(served, origin="https://shop.example"))["guest"] is True
 
 
+async def test_a_peer_that_connects_too_often_is_told_when_it_may_again() -> None:
+    router = cable_router([Me], public_streams=["*"], connects_per_second=0.01, connects_burst=2)
+    async with site(app_with(router)) as served:
+        for _ in range(2):
+            await who(served)
+        assert (await served.refusal())[0] == 429
+        answer = await served.http.get("/cable/events?stream=a")
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_a_token_may_come_in_the_query_of_an_event_stream() -> None:
+    tokens = JWTAuthentication(SECRET)
+    router = cable_router([Me], authenticate=tokens)
+    async with site(app_with(router)) as served:
+        url = "/cable/events?channel=Me&raw=1"
+        assert (await served.http.get(url)).status_code == 401
+        token = tokens.generate_token("u-7")
+        async with served.http.stream("GET", f"{url}&jid={token}") as answer:
+            assert answer.status_code == 200
+            text = ""
+            async for line in answer.aiter_lines():
+                text += line
+                if '"id":"u-7"' in text:
+                    break
+        assert token not in str([each.handshake.scope for each in router.cable.connections.values()])
+
+
 def test_every_origin_with_an_authentication_that_may_read_cookies_is_refused() -> None:
     with pytest.raises(CableConfigurationError, match="cookie"):
         cable_router([Me], authenticate=by_cookie, origins="*")

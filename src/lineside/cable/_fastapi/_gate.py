@@ -14,6 +14,7 @@ from lineside.cable._auth._client_ids import ClientIds
 from lineside.cable._auth._headers import Scope, single_header
 from lineside.cable._auth._origins import OriginPolicy
 from lineside.cable._auth._permissions import AnonymousRights
+from lineside.cable._auth._rates import ConnectionRates, peer_key
 from lineside.cable._auth._refusals import AccessRefused, MissingToken
 from lineside.cable._fastapi._dependencies import Dependencies, call_of
 from lineside.cable._fastapi._identities import IdentifiedBy, identity_for
@@ -45,6 +46,7 @@ class Gate:
         anonymous: What guests may do; None: where there is an authentication, they are not let in.
         identified_by: As for `identity_for`.
         client_ids: Gives guests their ids.
+        rates: How often each peer may connect; None for as often as it likes.
     """
 
     def __init__(
@@ -55,9 +57,11 @@ class Gate:
         anonymous: AnonymousRights | None,
         identified_by: IdentifiedBy | None,
         client_ids: ClientIds,
+        rates: ConnectionRates | None = None,
     ) -> None:
         self.client_ids = client_ids
         self._origins = origins
+        self._rates = rates
         self._scheme = authenticate if isinstance(authenticate, Authenticates) else None
         self._anonymous = anonymous
         self._identified_by = identified_by
@@ -133,6 +137,8 @@ class Gate:
         }
 
     async def _admit(self, scope: Scope, dependencies: Dependencies | None) -> Identity:
+        if self._rates is not None:
+            self._rates.check(peer_key(scope))
         self._origins.check(scope)
         identity = await self._identity(scope, dependencies)
         # An id that nobody may have is refused now, and not when the connection stands.

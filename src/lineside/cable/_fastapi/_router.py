@@ -10,6 +10,7 @@ from lineside.cable._auth._client_ids import ClientIds
 from lineside.cable._auth._jwt import JWTAuthentication
 from lineside.cable._auth._origins import OriginPolicy
 from lineside.cable._auth._permissions import AnonymousRights
+from lineside.cable._auth._rates import ConnectionRates
 from lineside.cable._auth._signed_streams import SignedStreams
 from lineside.cable._cable import Cable
 from lineside.cable._channel import Channel
@@ -62,6 +63,8 @@ def cable_router(
     codecs: CodecRegistry | Iterable[Codec] | None = None,
     default_codec: str | None = None,
     limits: CableLimits | None = None,
+    connects_per_second: float | None = None,
+    connects_burst: int = 50,
     signed_streams: SignedStreams | None = None,
     public_streams: Sequence[str] = (),
     api_key: str | Sequence[str] | None = None,
@@ -93,6 +96,10 @@ def cable_router(
         codecs: The protocols that are spoken; default: all of ours.
         default_codec: The name of the one for clients that ask for none; default: ``"gohub"``.
         limits: The bounds; ``history`` among them.
+        connects_per_second: How often one peer (an IPv4 address, or an IPv6 site's /64) may connect, on
+            average; further attempts are answered 429. None for as often as it likes: behind a proxy every
+            client is one peer unless the server takes its address from the proxy's headers.
+        connects_burst: And how often at once.
         signed_streams: Clients may listen to streams whose names it has signed: AnyCable's ``$pubsub``, and
             Turbo's stream sources.
         public_streams: Clients may listen to these by name, with ``*`` for any text; default: to none.
@@ -113,6 +120,7 @@ def cable_router(
         anonymous=anonymous,
         identified_by=identified_by,
         client_ids=ClientIds(),
+        rates=None if connects_per_second is None else ConnectionRates(connects_per_second, connects_burst),
     )
     if signed_streams is None and secret is not None:
         signed_streams = SignedStreams(secret)
@@ -130,7 +138,7 @@ def cable_router(
     )
     router = CableRouter(lifespan=lifespan, tags=["cable"])
     router.cable = cable
-    add_sockets(router, endpoint, name=name)
+    add_sockets(router, endpoint, name=f"cable:{name}")
     health = add_health(router, cable)
     add_events(router, cable, gate, registry)
     add_asyncapi(router, cable, registry, lambda: lifespan.path)
