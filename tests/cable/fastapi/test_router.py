@@ -6,6 +6,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, WebSocket
 from fastapi.testclient import TestClient
 
+from lineside.application import Lineside
 from lineside.cable._channel import Channel
 from lineside.cable._errors import CableConfigurationError
 from lineside.cable.fastapi import CableDep, cable_named, cable_router
@@ -133,6 +134,21 @@ async def test_dependencies_of_the_including_router_guard_the_socket_too() -> No
         assert (await served.refusal("/tenants/other/cable?key=secret"))[0] == 403
         async with served.client("/tenants/acme/cable?key=secret") as client:
             await client.subscribed("Chat", room=1)
+
+
+async def test_it_works_beside_everything_else_of_ours() -> None:
+    app = app_with(cable_router([Chat]))
+    Lineside(app, {"metrics": {"path": "/metrics"}})
+    async with site(app) as served, served.client() as client:
+        await client.subscribed("Chat", room=1)
+        assert (await served.http.get("/cable/health")).headers["x-request-id"]
+        assert (await served.refusal(origin="https://evil.example"))[0] == 403
+
+
+async def test_a_client_that_connects_again_may_end_its_earlier_connection() -> None:
+    router = cable_router([Chat], replace_sessions=True, authenticate=lambda: "ada")
+    async with site(app_with(router)) as served, served.client() as earlier, served.client():
+        assert (await earlier.next())["type"] == "disconnect"
 
 
 async def test_health_tells_whether_the_node_takes_connections() -> None:

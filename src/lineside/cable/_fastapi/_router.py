@@ -63,6 +63,7 @@ def cable_router(
     codecs: CodecRegistry | Iterable[Codec] | None = None,
     default_codec: str | None = None,
     limits: CableLimits | None = None,
+    replace_sessions: bool = False,
     connects_per_second: float | None = None,
     connects_burst: int = 50,
     signed_streams: SignedStreams | None = None,
@@ -96,6 +97,8 @@ def cable_router(
         codecs: The protocols that are spoken; default: all of ours.
         default_codec: The name of the one for clients that ask for none; default: ``"gohub"``.
         limits: The bounds; ``history`` among them.
+        replace_sessions: A client that connects again ends its earlier connections, as GoHub; default: it
+            has several.
         connects_per_second: How often one peer (an IPv4 address, or an IPv6 site's /64) may connect, on
             average; further attempts are answered 429. None for as often as it likes: behind a proxy every
             client is one peer unless the server takes its address from the proxy's headers.
@@ -128,7 +131,13 @@ def cable_router(
         channels = [*channels, *stream_channels(signed_streams, PublicStreams(public_streams))]
     inject = Injection(gate.call)
     registry = ChannelRegistry(channels, inject=inject, ability=ability, limits=limits)
-    cable = Cable(registry, bus=bus, codecs=_codecs(codecs, default_codec, limits), limits=limits)
+    cable = Cable(
+        registry,
+        bus=bus,
+        codecs=_codecs(codecs, default_codec, limits),
+        limits=limits,
+        replace_sessions=replace_sessions,
+    )
     cable.messages.inject = inject
     if isinstance(authenticate, JWTAuthentication):
         cable.refresh = _refresh_by(authenticate)
