@@ -27,6 +27,7 @@ from lineside.bus._options import BackendOptions, Secret
 from lineside.bus._stats import BusStats
 from lineside.bus._stream import LocalStream
 from lineside.bus._subscription import BusSubscription, Listener, MessageQueue, Registration
+from lineside.bus._tasks import end_tasks
 from lineside.bus._urls import backend_of_url
 from lineside.exceptions import ConfigurationError
 
@@ -202,10 +203,7 @@ class Bus:
             for subscription in stream.subscriptions:
                 subscription.closed = True
         self._streams.clear()
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         await self.backend.close()
 
     async def __aenter__(self) -> Self:

@@ -31,6 +31,10 @@ class Errors:
     other: tuple[type[Exception], ...]
 
 
+class _LateError(Exception):
+    """The deadline is over."""
+
+
 class RedisCommands:
     """Runs scripts and commands.
 
@@ -97,23 +101,35 @@ class RedisCommands:
             BusUnavailable: It did not succeed.
         """
         errors, backoff = self._errors, Backoff()
+        deadline = asyncio.get_running_loop().time() + self._deadline_seconds
         attempts, reason = 0, "it did not answer"
         try:
-            async with asyncio.timeout(self._deadline_seconds):
-                while True:
-                    attempts += 1
-                    try:
-                        return await work(), attempts
-                    except errors.refused:
-                        raise
-                    except errors.passing as error:
-                        reason = str(error)
-                        _logger.debug("attempt %d failed: %s", attempts, reason)
-                    await asyncio.sleep(backoff.next())
-                    await self._until_connected()
-        except TimeoutError:
+            while True:
+                attempts += 1
+                try:
+                    return await self._in_time(work(), deadline), attempts
+                except errors.refused:
+                    raise
+                except errors.passing as error:
+                    reason = str(error)
+                    _logger.debug("attempt %d failed: %s", attempts, reason)
+                await self._in_time(asyncio.sleep(backoff.next()), deadline)
+                await self._in_time(self._until_connected(), deadline)
+        except _LateError:
             raise BusUnavailable(
                 f"Redis could not be reached within {self._deadline_seconds:g} s ({reason}); try again later"
             ) from None
         except errors.other as error:
             raise BusUnavailable(f"Redis refused: {error}") from error
+
+    @staticmethod
+    async def _in_time(work: Awaitable[_T], deadline: float) -> _T:
+        # Step by step: before Python 3.12, `asyncio.wait_for`, which the client uses, may swallow a
+        # cancellation, and a timeout around everything cancels but once.
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await work
+        except TimeoutError as error:
+            if asyncio.get_running_loop().time() < deadline:
+                raise
+            raise _LateError from error

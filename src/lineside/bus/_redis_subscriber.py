@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from lineside.bus._backoff import Backoff
 from lineside.bus._errors import BusUnavailable
+from lineside.bus._tasks import end_tasks
 
 __all__ = ["Link", "RedisSubscriber"]
 
@@ -86,9 +87,7 @@ class RedisSubscriber:
     async def close(self) -> None:
         """Stop listening."""
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(tasks)
         self._live.clear()
         if self._link is not None:
             await self._link.close()
@@ -147,7 +146,8 @@ class RedisSubscriber:
 
     async def _send(self, link: Link, *command: bytes) -> None:
         try:
-            await link.send(*command)
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                await link.send(*command)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - the reader fails with it, and brings everything back

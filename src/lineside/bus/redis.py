@@ -237,9 +237,12 @@ class RedisBackend:
             ) from None
 
     async def _open_link(self) -> Link:
-        connection = self._pool.connection_class(**self._pool.connection_kwargs)
+        # Without a timeout of the client's own: it would stand between us and a cancellation.
+        settings = {**self._pool.connection_kwargs, "socket_timeout": None}
+        connection = self._pool.connection_class(**settings)
         try:
-            await connection.connect()
+            async with asyncio.timeout(2 * _CONNECT_SECONDS):
+                await connection.connect()
         except BaseException:
             await connection.disconnect(nowait=True)
             raise
