@@ -91,8 +91,8 @@ async def run_plan(nodes: Nodes, folder: Path, plan: Plan) -> Figures:
             *(_enter(library, client, proxy.cable, name, gate) for client, library in clients.items())
         )
         proxy.lifetime = lambda: lives.uniform(0.0, 2.0 * plan.seconds_between_cuts)
-        for connection in proxy.connections():
-            proxy.cut_later(connection)
+        for link in proxy.links:
+            proxy.cut_later(link)
         # From 1: the library drops messages that JavaScript takes for false.
         for number in range(1, plan.messages + 1):
             await nodes.broadcast(f"room:{name}", number, node=nodes.all[number % len(nodes.all)])

@@ -75,6 +75,23 @@ async def test_a_client_whose_session_is_unknown_goes_on_by_its_positions(
         assert library.messages() == ["one", "two", "three"]
 
 
+async def test_a_client_that_is_back_before_its_end_is_noticed_goes_on_by_its_positions(
+    nodes: Nodes, run: Any, name: str
+) -> None:
+    async with proxied(nodes.first.port) as proxy:
+        library = await in_room(run, proxy, name)
+        await nodes.broadcast(f"room:{name}", "one")
+        await library.event("message")
+        with proxy.closed():
+            proxy.strand()
+            await nodes.broadcast(f"room:{name}", "two")
+        await library.event("connected", channel="room", times=2)
+        assert await nodes.subscriptions(f"room:{name}") == 2
+        await nodes.broadcast(f"room:{name}", "three")
+        await library.until(lambda: "three" in library.messages())
+        assert library.messages() == ["one", "two", "three"]
+
+
 async def test_what_cannot_be_brought_back_is_said_to_be_lost(nodes: Nodes, run: Any, name: str) -> None:
     async with proxied(nodes.first.port) as proxy:
         library = await in_room(run, proxy, name)
