@@ -1,9 +1,10 @@
 """What Redis does in one step, as Lua.
 
 Keys of one stream: ``h:`` a hash with its epoch ``e``, last offset ``o``, limits ``m`` and ``a`` (ms), the
-time of the newest message ``p`` and of the newest that was evicted ``x``; ``l:`` its log, a Redis stream
-whose ids are the offsets, so that no clock orders anything; ``d:`` the ids and idempotency keys of the last
-minutes, in two hashes by turns. The epoch of a position is the server's generation and the stream's own.
+time of the newest message ``p`` and of the newest that was evicted ``x``, and when its expiry was renewed
+``r``; ``l:`` its log, a Redis stream whose ids are the offsets, so that no clock orders anything; ``d:`` the
+ids and idempotency keys of the last minutes, in two hashes by turns. The epoch of a position is the server's
+generation and the stream's own.
 
 Keys of one group: ``gi:`` each member's info, ``gc:`` how many sessions it has, ``gs:`` each session's
 node. ``on:`` are the sessions of a node, ``owners`` the nodes that have any, ``grace`` the members that have
@@ -34,8 +35,9 @@ if not generation then
   generation = fresh
   redis.call('HSET', server, 'generation', generation)
 end
-local known = redis.call('HMGET', meta, 'e', 'o', 'm', 'a')
+local known = redis.call('HMGET', meta, 'e', 'o', 'm', 'a', 'p', 'x', 'r')
 local own, last = known[1], tonumber(known[2])
+local newest, evicted = tonumber(known[5] or ''), tonumber(known[6] or '')
 if not own then
   own, last = fresh, 0
   redis.call('DEL', log)
@@ -43,34 +45,28 @@ if not own then
 end
 local epoch = generation .. '.' .. own
 
-local function keep_meta(age)
-  local least = last == 0 and 600000 or 3600000
-  redis.call('PEXPIRE', meta, int(math.max(2 * age, least)))
-end
-
 local function offset_of(entry) return tonumber(string.match(entry[1], '^%d+')) end
+local function exact(n) return string.format('%.17g', n) end
 
 -- Drops what is too much or too old. It looks at few entries, because reading one copies its data.
 local function trim(most, age)
-  local count = 2
+  local count = 1
   while true do
     local excess = redis.call('XLEN', log) - most
-    local head = redis.call('XRANGE', log, '-', '+', 'COUNT', count)
-    local gone, newest = 0, nil
+    local head = redis.call('XRANGE', log, '-', '+', 'COUNT', math.max(count, excess))
+    local gone, old = 0, false
     for i, entry in ipairs(head) do
-      if i > excess and tonumber(entry[2][4]) + age > now then break end
+      old = tonumber(entry[2][4]) + age <= now
+      if i > excess and not old then break end
       gone = i
       local published = tonumber(entry[2][2])
-      if not newest or published > newest then newest = published end
+      if not evicted or published > evicted then evicted = published end
     end
     if gone == 0 then return end
     redis.call('XTRIM', log, 'MINID', '=', int(offset_of(head[gone]) + 1))
-    local before = tonumber(redis.call('HGET', meta, 'x') or '')
-    if not before or newest > before then
-      redis.call('HSET', meta, 'x', string.format('%.17g', newest))
-    end
-    if gone < #head then return end
-    count = math.min(count * 2, 64)
+    -- What comes behind one that is not old is not old either.
+    if gone < #head or not old then return end
+    count = math.min(count * 4, 64)
   end
 end
 """
@@ -85,33 +81,39 @@ local turn = math.floor(now / 300000)
 local current = prefix .. 'd:' .. int(turn) .. ':' .. stream
 local previous = prefix .. 'd:' .. int(turn - 1) .. ':' .. stream
 
-local function find(field)
-  local found = redis.call('HGET', current, field) or redis.call('HGET', previous, field)
-  if not found then return nil end
-  local its_epoch, its_offset, its_id = unpack(cmsgpack.unpack(found))
-  if its_epoch ~= own then return nil end
-  return {epoch, its_offset, its_id}
-end
+local fields = keyed == '1' and {'i' .. id, 'k' .. key} or {'i' .. id}
 
-local earlier = find('i' .. id)
-if earlier then return {epoch, earlier[2], earlier[3], 1} end
-if keyed == '1' then
-  earlier = find('k' .. key)
-  if earlier then return {epoch, earlier[2], earlier[3], 2} end
+for _, ids in ipairs({current, previous}) do
+  for outcome, found in ipairs(redis.call('HMGET', ids, unpack(fields))) do
+    if found then
+      local its_epoch, its_offset, its_id = unpack(cmsgpack.unpack(found))
+      if its_epoch == own then return {epoch, its_offset, its_id, outcome} end
+    end
+  end
 end
 
 last = last + 1
 redis.call('XADD', log, int(last) .. '-0', 'p', published, 't', int(now), 'd', envelope)
-redis.call('HSET', meta, 'o', int(last), 'm', int(most), 'a', int(age))
-local newest = tonumber(redis.call('HGET', meta, 'p') or '')
-if not newest or tonumber(published) > newest then redis.call('HSET', meta, 'p', published) end
-local record = cmsgpack.pack({own, last, id})
-redis.call('HSET', current, 'i' .. id, record)
-if keyed == '1' then redis.call('HSET', current, 'k' .. key, record) end
-redis.call('PEXPIRE', current, 600000)
 trim(most, age)
-keep_meta(age)
-redis.call('PEXPIRE', log, int(age))
+newest = math.max(newest or 0, tonumber(published))
+local record = cmsgpack.pack({own, last, id})
+if keyed == '1' then
+  redis.call('HSET', current, fields[1], record, fields[2], record)
+else
+  redis.call('HSET', current, fields[1], record)
+end
+
+-- Once a second is enough for what expires a second later.
+local renewed = tonumber(known[7] or '0')
+if now - renewed >= 1000 or now < renewed or known[4] ~= int(age)
+  or math.floor(renewed / 300000) ~= turn then
+  renewed = now
+  redis.call('PEXPIRE', current, 600000)
+  redis.call('PEXPIRE', log, int(age + 1000))
+  redis.call('PEXPIRE', meta, int(math.max(2 * age, 3600000)))
+end
+redis.call('HSET', meta, 'o', int(last), 'm', int(most), 'a', int(age), 'p', exact(newest),
+  'x', evicted and exact(evicted) or '', 'r', int(renewed))
 redis.call('PUBLISH', channel, '+' .. epoch .. ' ' .. int(last) .. '\\n' .. envelope)
 return {epoch, last, id, 0}
 """
@@ -122,8 +124,12 @@ READ: Final = (
     + """
 local how, limit = ARGV[3], tonumber(ARGV[4])
 local most, age = tonumber(known[3] or '0'), tonumber(known[4] or '0')
-if last > 0 then trim(most, age) end
-keep_meta(age)
+if last > 0 then
+  local before = evicted
+  trim(most, age)
+  if evicted ~= before then redis.call('HSET', meta, 'x', exact(evicted)) end
+end
+redis.call('PEXPIRE', meta, int(math.max(2 * age, last == 0 and 600000 or 3600000)))
 local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
 local complete, entries = true, {}
 
@@ -140,8 +146,9 @@ if how == 'after' then
   end
 elseif how == 'since' then
   local since = tonumber(ARGV[5])
-  local evicted = redis.call('HGET', meta, first and 'x' or 'p')
-  complete = not evicted or tonumber(evicted) < since
+  local missing = evicted
+  if not first then missing = newest end
+  complete = not missing or missing < since
   if complete then
     for _, entry in ipairs(redis.call('XRANGE', log, '-', '+')) do
       if tonumber(entry[2][2]) >= since then entries[#entries + 1] = entry end
