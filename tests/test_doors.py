@@ -14,7 +14,28 @@ PYDANTIC = {"annotated_types", "pydantic", "pydantic_core", "typing_extensions",
 DATABASE = PYDANTIC | {"greenlet", "sqlalchemy", "sqlmodel"}
 WEB = ANYIO | PYDANTIC | {"annotated_doc", "fastapi", "opentelemetry", "python_multipart", "starlette"}
 # The client tries for its own optional companions.
-REDIS = {"_cffi_backend", "cryptography", "hiredis", "jwt", "opentelemetry", "redis"}
+REDIS = {
+    "_cffi_backend",
+    "cryptography",
+    "hiredis",
+    "jwt",
+    "opentelemetry",
+    "psutil",
+    "redis",
+    "typing_extensions",
+}
+NATS = {"nats", "nkeys"}
+UVICORN = {
+    "__mp_main__",
+    "click",
+    "colorama",
+    "h11",
+    "httptools",
+    "uvicorn",
+    "watchfiles",
+    "websockets",
+    "wsproto",
+}
 PYTEST = {"_pytest", "py", "iniconfig", "packaging", "pluggy", "pygments", "pytest"}
 
 # One line per door. A door that is not here fails test_every_door_has_a_row.
@@ -24,8 +45,13 @@ DOORS: dict[str, set[str]] = {
     "lineside.abilities.fastapi": WEB,
     "lineside.application": WEB,
     "lineside.bus": set(),
+    "lineside.bus.broadcaster": {"broadcaster"},
     "lineside.bus.memory": set(),
+    "lineside.bus.nats": NATS,
+    "lineside.bus.postgres": {"asyncpg"},
     "lineside.bus.redis": REDIS,
+    "lineside.cable": ANYIO | PYDANTIC,
+    "lineside.cable.asgi": ANYIO | PYDANTIC,
     "lineside.cable.codecs": ANYIO | PYDANTIC,
     "lineside.cable.codecs.actioncable": ANYIO | PYDANTIC,
     "lineside.cable.codecs.actioncable_ext": ANYIO | PYDANTIC,
@@ -33,6 +59,7 @@ DOORS: dict[str, set[str]] = {
     "lineside.cable.codecs.gor": ANYIO | PYDANTIC,
     "lineside.cable.codecs.msgpack": ANYIO | PYDANTIC,
     "lineside.cable.fastapi": WEB,
+    "lineside.cable.uvicorn": ANYIO | PYDANTIC | UVICORN,
     "lineside.callbacks": ANYIO,
     "lineside.cli": set(),
     "lineside.config": ANYIO | PYDANTIC,

@@ -6,6 +6,12 @@ Optional: it changes nothing but memory and speed.
 $ uvicorn myapp:app --ws lineside.cable.uvicorn:LeanProtocol
 ```
 
+And from Python:
+
+    from uvicorn import Config
+
+    config = Config("myapp:app", ws="lineside.cable.uvicorn:LeanProtocol", log_config=None)
+
 On the paths of a cable it does the handshake and the frames itself and calls the cable's endpoint, the
 same origin check, authentication and limits as everywhere, with no ASGI call, task or queue for each
 connection. Every other WebSocket path is uvicorn's own class's, as if this one were not there.
