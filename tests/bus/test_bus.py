@@ -131,8 +131,8 @@ async def test_a_stream_is_subscribed_once_for_all_listeners() -> None:
         assert backend.live == {"s"}
         await subscriptions[0].close()
         assert backend.live == set()
-        assert bus._streams == {}
-        assert len(bus._locks) == 0
+        assert bus._registry.streams == {}
+        assert len(bus._registry.locks) == 0
 
 
 async def test_coming_and_going_at_once_loses_and_leaks_nothing() -> None:
@@ -153,7 +153,7 @@ async def test_coming_and_going_at_once_loses_and_leaks_nothing() -> None:
                 assert len(heard.items) == seen, "a closed subscription heard a message"
 
         await asyncio.gather(*(come_and_go(number) for number in range(20)))
-        assert (backend.live, bus._streams, len(bus._locks)) == (set(), {}, 0)
+        assert (backend.live, bus._registry.streams, len(bus._registry.locks)) == (set(), {}, 0)
 
 
 async def test_a_failed_or_cancelled_subscription_leaves_nothing_behind() -> None:
@@ -172,7 +172,7 @@ async def test_a_failed_or_cancelled_subscription_leaves_nothing_behind() -> Non
             await asyncio.gather(task, return_exceptions=True)
             if not task.cancelled():
                 await task.result().close()
-            assert (backend.live, bus._streams) == (set(), {}), turns
+            assert (backend.live, bus._registry.streams) == (set(), {}), turns
         heard = Collector()
         await bus.subscribe("s", heard)
         await bus.publish("s", b"x")
@@ -189,7 +189,7 @@ async def test_a_cancelled_close_still_frees_the_stream() -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await until(lambda: not backend.live, what="the stream is freed")
-        assert bus._streams == {}
+        assert bus._registry.streams == {}
 
 
 async def test_too_many_waiting_messages_are_told() -> None:
@@ -320,10 +320,10 @@ async def test_a_hundred_thousand_streams_leave_nothing() -> None:
             else:
                 await bus.publish(name, b"x")
         gc.collect()
-        assert (bus._streams, len(bus._locks), broker.audiences) == ({}, 0, {})
+        assert (bus._registry.streams, len(bus._registry.locks), broker.audiences) == ({}, 0, {})
         assert len(broker.logs) <= 1_000
         assert broker.logs.size <= 2_000_000
-        assert len(bus._seen) <= 1_001
+        assert len(bus._publisher._seen) <= 1_001
         assert len(bus._tasks) == 1
 
 

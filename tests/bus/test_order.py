@@ -130,7 +130,7 @@ async def test_a_lost_last_message_is_found_by_comparing_with_the_log() -> None:
         backend.live = lambda message, receiver: None
         await publish(publisher, 2)
         assert numbers(heard) == [1]
-        await bus._streams["s"].verify()
+        await bus._registry.streams["s"].verify()
         await heard.has(2)
         assert numbers(heard) == [1, 2]
 
@@ -225,11 +225,11 @@ async def test_what_is_held_behind_a_hole_is_bounded() -> None:
         await publish(publisher, 1, limits=big)
         backend.live = lambda message, receiver: receiver.received(message)
         await publish(publisher, *range(2, 3_001), limits=big)
-        assert len(bus._streams["s"]._held) == 1_000
+        assert len(bus._registry.streams["s"]._held) == 1_000
         backend.log.away = False
         await heard.has(3_000)
         assert numbers(heard) == list(range(1, 3_001))
-        assert bus._streams["s"]._held_bytes == 0
+        assert bus._registry.streams["s"]._held_bytes == 0
 
 
 async def test_an_offset_that_no_log_has_does_not_stop_a_stream() -> None:

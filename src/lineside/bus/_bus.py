@@ -9,23 +9,21 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from lineside.bus._checks import check_headers, check_id, check_namespace, check_stream
+from lineside.bus._checks import check_id, check_namespace, check_stream
 from lineside.bus._contract import Backend, History, Membership, Presence
 from lineside.bus._dedup import Seen
 from lineside.bus._errors import (
     BusClosedError,
-    BusError,
     BusUnavailable,
-    MessageTooLargeError,
     UnsupportedByBackendError,
 )
-from lineside.bus._ids import Ids, id_of_key
+from lineside.bus._ids import Ids
 from lineside.bus._intake import Intake
-from lineside.bus._locks import Locks
-from lineside.bus._message import HistoryLimits, Message, Position, Published, Slice
+from lineside.bus._message import HistoryLimits, Position, Published, Slice
 from lineside.bus._options import BackendOptions, Secret
+from lineside.bus._publishing import Publisher
+from lineside.bus._registry import Registry
 from lineside.bus._stats import BusStats
-from lineside.bus._stream import LocalStream
 from lineside.bus._subscription import BusSubscription, Listener, MessageQueue, Registration
 from lineside.bus._tasks import end_tasks
 from lineside.bus._urls import backend_of_url
@@ -110,15 +108,20 @@ class Bus:
             self.backend = url_or_backend
         self.node: str = check_id(node, what="a node's id") if node is not None else random.token_hex(8)
         self.reads = asyncio.Semaphore(_READS_AT_A_TIME)
-        self._max_message_bytes = max_message_bytes
-        self._clock = clock
-        self._new_id = new_id if new_id is not None else Ids()
-        self._seen = Seen(seconds=dedup_seconds, size=dedup_size)
-        self._unsent = Seen(seconds=dedup_seconds, size=dedup_size)
-        self._streams: dict[str, LocalStream] = {}
-        self._locks = Locks()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._intake = Intake(node=self.node, streams=self._streams, seen=self._seen, stats=self.stats)
+        self._registry = Registry(self)
+        streams, seen = self._registry.streams, Seen(seconds=dedup_seconds, size=dedup_size)
+        self._intake = Intake(node=self.node, streams=streams, seen=seen, stats=self.stats)
+        self._publisher = Publisher(
+            node=self.node,
+            streams=streams,
+            seen=seen,
+            unsent=Seen(seconds=dedup_seconds, size=dedup_size),
+            stats=self.stats,
+            max_bytes=max_message_bytes,
+            clock=clock,
+            new_id=new_id if new_id is not None else Ids(),
+        )
         self._open = False
 
     @property
@@ -191,7 +194,7 @@ class Bus:
         await self.backend.connect(self._intake)
         self._intake.connected.set()
         self._open = True
-        self.spawn(self._check_positions())
+        self.spawn(self._registry.check_positions(_POSITION_CHECK_SECONDS))
 
     async def close(self) -> None:
         """Deliver nothing more and leave the server; a second call does nothing."""
@@ -199,10 +202,7 @@ class Bus:
             return
         self._open = False
         self._intake.connected.clear()
-        for stream in self._streams.values():
-            for subscription in stream.subscriptions:
-                subscription.closed = True
-        self._streams.clear()
+        self._registry.close()
         await end_tasks(self._tasks)
         await self.backend.close()
 
@@ -252,33 +252,13 @@ class Bus:
             BusClosedError: The bus is not connected.
         """
         self._must_be_open()
-        check_stream(stream)
-        headers = dict(headers) if headers else {}
-        check_headers(headers)
-        if len(data) > self._max_message_bytes:
-            raise MessageTooLargeError(
-                f"a message has at most {self._max_message_bytes} bytes, this one has {len(data)}; "
-                "publish where to find the data, or raise max_message_bytes on every node"
-            )
-        kept = history is not None and history.messages > 0
-        if id is not None:
-            check_id(id, what="a message's id")
-        elif idempotency_key is not None and not kept:
-            id = id_of_key(stream, idempotency_key)  # noqa: A001
-        message = Message(
-            stream,
-            bytes(data),
-            id if id is not None else self._new_id(),
-            self.node,
-            None,
-            self._clock(),
-            headers,
-        )
-        self.stats.count("published")
-        if history is None or not kept:
-            return await self._publish_at_once(message)
+        kept = history if history is not None and history.messages > 0 else None
+        key = idempotency_key if kept is None else None
+        message = self._publisher.message(stream, data, id, key, headers)
+        if kept is None:
+            return await self._counted(self._publisher.publish(message, self.backend))
         log = self.require_history()
-        return await self._counted(log.append(message, history, idempotency_key=idempotency_key))
+        return await self._counted(log.append(message, kept, idempotency_key=idempotency_key))
 
     async def subscribe(self, stream: str, listener: Listener, *, history: bool = False) -> BusSubscription:
         """Listen to a stream; returns when the subscription is live everywhere.
@@ -300,12 +280,9 @@ class Bus:
         check_stream(stream)
         if history:
             self.require_history()
-        async with self._locks.holding(stream):
-            self._must_be_open()
-            local = await self._local_stream(stream, history=history)
-            subscription = BusSubscription(stream, listener, local.position, self._release)
-            local.subscriptions[subscription] = None
-            return subscription
+        return await self._counted(
+            self._registry.subscribe(stream, listener, history=history, check=self._must_be_open)
+        )
 
     @asynccontextmanager
     async def messages(
@@ -388,69 +365,6 @@ class Bus:
     async def until_connected(self) -> None:
         """Wait until the server can be reached."""
         await self._intake.connected.wait()
-
-    async def _publish_at_once(self, message: Message) -> Published:
-        key = (message.stream, message.id)
-        if self._seen.add(key):
-            local = self._streams.get(message.stream)
-            if local is not None:
-                local.deliver(message)
-        elif key not in self._unsent:
-            self.stats.count("duplicates")
-            return Published(message.id, duplicate=True)
-        try:
-            await self._counted(self.backend.publish(message))
-        except BaseException:
-            self._unsent.add(key)  # the next attempt goes to the other nodes only
-            raise
-        self._unsent.discard(key)
-        return Published(message.id)
-
-    async def _local_stream(self, name: str, *, history: bool) -> LocalStream:
-        local = self._streams.get(name)
-        if local is None:
-            local = self._streams[name] = LocalStream(name, self)
-            try:
-                await self._counted(local.open(history=history))
-            except BaseException:
-                self._forget(local)
-                await self.backend.unsubscribe(name)
-                raise
-        elif history and not local.kept:
-            await self._counted(local.open(history=True))
-        return local
-
-    async def _release(self, subscription: BusSubscription) -> None:
-        local = self._streams.get(subscription.stream)
-        if local is None or subscription not in local.subscriptions:
-            return
-        del local.subscriptions[subscription]
-        if not local.subscriptions and self._open:
-            # Not in this task: it may be cancelled meanwhile, and what it leaves behind would stay for ever.
-            await asyncio.wait([self.spawn(self._drop_if_unused(subscription.stream))])
-
-    async def _drop_if_unused(self, name: str) -> None:
-        async with self._locks.holding(name):
-            local = self._streams.get(name)
-            if local is not None and not local.subscriptions:
-                self._forget(local)
-                await self.backend.unsubscribe(name)
-
-    def _forget(self, local: LocalStream) -> None:
-        self._streams.pop(local.name, None)
-        local.close()
-
-    async def _check_positions(self) -> None:
-        while True:
-            await asyncio.sleep(_POSITION_CHECK_SECONDS)
-            kept = [local for local in self._streams.values() if local.kept]
-            for local in kept:
-                if not self.connected:
-                    break
-                try:
-                    await local.verify()
-                except BusError as error:  # this check is a second net: the next one comes
-                    _logger.info("cannot compare %r with its log now: %s", local.name, error)
 
     async def _counted(self, work: Coroutine[Any, Any, _T]) -> _T:
         try:

@@ -52,12 +52,17 @@ def check_headers(headers: Mapping[str, str]) -> None:
 
     Raises:
         MessageTooLargeError: They have more than 8 KiB; larger things belong into the data.
+        ValueError: One is no text that JSON has a form for.
     """
-    size = sum(len(name) + len(value) for name, value in headers.items())
+    if not headers:
+        return
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in headers.items())
     if size > _MAX_HEADER_BYTES:
         raise MessageTooLargeError(
-            f"headers have at most {_MAX_HEADER_BYTES} characters, these have {size}; put more into the data"
+            f"headers have at most {_MAX_HEADER_BYTES} bytes, these have {size}; put more into the data"
         )
+    if any("\0" in name or "\0" in value for name, value in headers.items()):
+        raise ValueError("a header has no NUL; put bytes into the data")
 
 
 def check_id(value: str, *, what: str) -> str:
