@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Cookie, Depends, Header, HTTPException
+from fastapi import Cookie, Depends, Header, HTTPException, Request, WebSocket
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from lineside.cable._auth._jwt import JWTAuthentication
@@ -68,6 +69,25 @@ async def test_a_dependency_tells_who_connects() -> None:
         "may": ["join:room"],
         "guest": False,
     }
+
+
+async def test_a_dependency_may_ask_for_the_request_as_fastapis_security_classes_do() -> None:
+    bearer = HTTPBearer(auto_error=False)
+
+    async def path_of(request: Request) -> str:
+        return f"{request.method} {request.url.path}"
+
+    async def by_token(
+        socket: WebSocket,
+        path: Annotated[str, Depends(path_of)],
+        token: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    ) -> str | None:
+        assert (path, socket.url.path) == ("GET /cable", "/cable")
+        return None if token is None else token.credentials
+
+    async with site(app_with(cable_router([Me], authenticate=by_token))) as served:
+        assert (await who(served, headers={"Authorization": "Bearer ada"}))["id"] == "ada"
+        assert (await served.refusal())[0] == 401
 
 
 async def test_whom_the_dependency_does_not_know_is_refused_before_the_upgrade() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Depends, Header
+from fastapi import Depends, Header, HTTPException
 from sqlalchemy.orm import registry
 from sqlmodel import Field
 
@@ -143,6 +143,29 @@ async def test_an_ability_decides_who_may_subscribe() -> None:
         await client.subscribed("Room", room=1)
         refused = await client.subscribe("Room", room=2)
         assert await client.next() == {"type": "reject_subscription", "identifier": refused}
+
+
+async def test_what_a_dependency_or_an_ability_refuses_is_an_answer_and_no_fault() -> None:
+    async def locked() -> None:
+        raise HTTPException(403, "locked")
+
+    class Denied(Channel):
+        ability: Annotated[Ability, Depends(ability_for(lambda user, rules: None))]
+
+        async def subscribed(self) -> None:
+            await self.authorize("read", "room")
+
+    class Locked(Channel):
+        public = True
+        nothing: Annotated[None, Depends(locked)]
+
+    router = cable_router([Denied, Locked])
+    async with site(app_with(router)) as served, served.client(subprotocol=None) as client:
+        for channel in ("Denied", "Locked"):
+            data = {"channel": channel}
+            await client.send({"message_id": 1, "message_type": "subscribe", "data": data})
+            assert (await client.next())["data"]["code"] == 2001
+    assert router.cable.stats.faults == 0
 
 
 async def test_the_routers_ability_serves_every_channel() -> None:

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Final, get_origin
 from fastapi import Request, WebSocket, params
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant, get_parameterless_sub_dependant, solve_dependencies
-from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from fastapi.exceptions import RequestValidationError
+from starlette.websockets import WebSocketState
 
 from lineside.cable._errors import CableConfigurationError
 
@@ -82,12 +83,11 @@ class Dependencies:
 
         Raises:
             RequestValidationError: A parameter is missing or wrong.
-            WebSocketRequestValidationError: The same, for a WebSocket.
         """
         async with AsyncExitStack() as request_stack, AsyncExitStack() as function_stack:
             own = {**scope, "state": dict(scope.get("state") or {})}
             own.update(zip(_STACKS, (request_stack, function_stack), strict=True))
-            connection = _connection(own)
+            connection = _Handshake(own)
             solved = await solve_dependencies(
                 request=connection,
                 dependant=self._dependant,
@@ -96,10 +96,7 @@ class Dependencies:
                 embed_body_fields=False,
             )
             if solved.errors:
-                is_socket = own["type"] == "websocket"
-                raise (WebSocketRequestValidationError if is_socket else RequestValidationError)(
-                    solved.errors
-                )
+                raise RequestValidationError(solved.errors)
             yield solved.values
 
     def _provider(
@@ -119,10 +116,19 @@ async def _silent(_message: Any) -> None:
     raise RuntimeError("a dependency of the cable answers the request; the cable does that")
 
 
-def _connection(scope: dict[str, Any]) -> Request | WebSocket:
-    if scope["type"] == "websocket":
-        return WebSocket(scope, _never, _silent)
-    return Request(scope, _never, _silent)
+class _Handshake(WebSocket, Request):  # pyright: ignore[reportIncompatibleVariableOverride]
+    """The request that a connection begins with: a GET (RFC 6455 section 4.1).
+
+    FastAPI gives it to dependencies that ask for a WebSocket, and to those that ask for a Request, as its
+    own security classes do.
+    """
+
+    def __init__(self, scope: dict[str, Any]) -> None:
+        Request.__init__(self, {**scope, "type": "http", "method": "GET"}, _never, _silent)
+        # The scope that dependencies change is the one that was given.
+        self.scope = scope
+        scope.update(type="http", method="GET")
+        self.client_state = self.application_state = WebSocketState.CONNECTING
 
 
 def _calls(dependant: Dependant) -> list[Callable[..., Any]]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 
 from fastapi import Depends, WebSocketException, params
 from fastapi.encoders import jsonable_encoder
-from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from lineside.cable._auth._client_ids import ClientIds
@@ -174,7 +174,7 @@ async def _resolved(dependencies: Dependencies | None, scope: Scope) -> Any:
         raise _refused(refusal.status_code, refusal.detail, headers=refusal.headers) from refusal
     except WebSocketException as refusal:
         raise Refused(403, refusal.reason or "Forbidden", close_code=refusal.code) from refusal
-    except (RequestValidationError, WebSocketRequestValidationError) as invalid:
+    except RequestValidationError as invalid:
         raise _refused(422, _fields(invalid.errors())) from invalid
     except LinesideError as refusal:
         if not refusal.public:

@@ -1,18 +1,29 @@
 """What channels and handlers are injected: resolved by FastAPI for each run, and closed behind it."""
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from lineside.cable._channel_arguments import hints_of, is_dependency
 from lineside.cable._channel_injection import dependencies_of
-from lineside.cable._errors import CableConfigurationError
+from lineside.cable._errors import CableConfigurationError, ErrorCode, RequestFailed
 from lineside.cable._fastapi._dependencies import Dependencies
 from lineside.cable._fastapi._state import IDENTITY
 from lineside.cable._ports import ConnectionPort
+from lineside.exceptions import LinesideError
 
 __all__ = ["Injection"]
+
+_CODES: Final = {
+    401: ErrorCode.UNAUTHORIZED,
+    403: ErrorCode.FORBIDDEN,
+    404: ErrorCode.INVALID_FORMAT,
+    422: ErrorCode.INVALID_FORMAT,
+    429: ErrorCode.RATE_LIMITED,
+}
 
 
 class Injection:
@@ -48,8 +59,9 @@ class Injection:
         if dependencies is None:
             dependencies = self._known[target] = Dependencies(_collector(target))
         scope = {**connection.handshake.scope, IDENTITY: connection.identity}
-        async with dependencies.resolved(scope, replaced=self._replaced(connection)) as values:
-            yield values
+        with _unanswered():
+            async with dependencies.resolved(scope, replaced=self._replaced(connection)) as values:
+                yield values
 
     def _replaced(self, connection: ConnectionPort) -> dict[Callable[..., Any], Callable[..., Any]]:
         if self._authenticate is None:
@@ -60,6 +72,20 @@ class Injection:
             return user
 
         return {self._authenticate: authenticated}
+
+
+@contextmanager
+def _unanswered() -> Generator[None]:
+    """Undo what dependencies make of an error for HTTP: a channel answers in its own way."""
+    try:
+        yield
+    except StarletteHTTPException as answer:
+        if isinstance(answer.__cause__, LinesideError):
+            raise answer.__cause__ from None
+        code = _CODES.get(answer.status_code)
+        if code is None:
+            raise
+        raise RequestFailed(code, str(answer.detail)) from answer
 
 
 def _collector(target: Callable[..., Any]) -> Callable[..., Any]:
