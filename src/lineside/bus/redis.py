@@ -53,6 +53,8 @@ _ERRORS: Final = Errors(
         OSError,
         # What redis-py 8 raises for a connection that died under it: its writer is None.
         AttributeError,
+        # uvloop's word for writing to a connection that has just been closed.
+        RuntimeError,
     ),
     other=(exceptions.RedisError,),
 )
