@@ -79,6 +79,11 @@ class FaultProxy:
             _reset(*pair)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # asyncio logs the cancelling of a handler as an error of its own.
+        with suppress(asyncio.CancelledError):
+            await self._relay(reader, writer)
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         try:
             its_reader, its_writer = await asyncio.open_connection("127.0.0.1", self._target)

@@ -1,13 +1,14 @@
 """The app that the faults happen to; one process is one node, served as ``lineside server`` serves it.
 
-    python -m tests.faults.app redis://127.0.0.1:6379/0 3
+    python -m tests.faults.app redis://127.0.0.1:6379/0 3 15
 
-serves it on the socket with that descriptor.
+serves it on the socket with that descriptor, and has so many seconds to stop in.
 """
 
 import asyncio
 import hashlib
 import logging
+import os
 import resource
 import signal
 import socket
@@ -188,15 +189,18 @@ def _add_doors(app: FastAPI, router: CableRouter) -> None:
         return [node.id for node in await membership.nodes()]
 
 
-def _serve(bus: str, descriptor: int) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+def _serve(bus: str, descriptor: int, graceful: int) -> None:
+    logging.basicConfig(
+        level=os.environ.get("LINESIDE_FAULTS_LOG", "INFO"),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
     listening = socket.socket(fileno=descriptor)
     config = ServerConfig(
         make_app(bus),
         timeout_headers=10.0,
         http=PatientProtocol,
         ws_per_message_deflate=False,
-        timeout_graceful_shutdown=15,
+        timeout_graceful_shutdown=graceful,
         log_config=None,
         access_log=False,
     )
@@ -206,4 +210,4 @@ def _serve(bus: str, descriptor: int) -> None:
 if __name__ == "__main__":
     # As `lineside server`: uvicorn raises the signal again when it has stopped gracefully.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    _serve(sys.argv[1], int(sys.argv[2]))
+    _serve(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

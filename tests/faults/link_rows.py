@@ -112,6 +112,7 @@ async def everybody_once(world: World, *, seconds: float) -> float:
             [
                 await world.cluster.presence(node, stream) == wanted
                 for node in world.cluster.nodes
+                if not node.ended
                 for stream in world.streams
             ]
         )

@@ -30,21 +30,23 @@ class Node:
     Args:
         bus: The URL of what connects it with the other nodes.
         log: Where what it says goes.
+        graceful: Seconds that it has to stop in.
 
     Attributes:
         port: Where it listens.
         ready: Clients are sent here.
     """
 
-    def __init__(self, bus: str, log: Path) -> None:
+    def __init__(self, bus: str, log: Path, *, graceful: int) -> None:
         (listening,) = listen("127.0.0.1", 0, peer_timeout_seconds=_PEER_SECONDS)
         listening.listen(2_048)
         self.port: int = listening.getsockname()[1]
         self.log = log
         self.ready = False
+        self._read = 0
         with listening, log.open("ab") as said:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.app", bus, str(listening.fileno())],
+                [sys.executable, "-m", "tests.faults.app", bus, str(listening.fileno()), str(graceful)],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
@@ -97,9 +99,10 @@ class Node:
         return await asyncio.to_thread(self._process.wait, _END_SECONDS)
 
     def complaints(self) -> list[str]:
-        """Return the lines of its log that no fault excuses."""
+        """Return the new lines of its log that no fault excuses."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        return [line for line in lines if any(word in line for word in _NEVER)]
+        fresh, self._read = lines[self._read :], len(lines)
+        return [line for line in fresh if any(word in line for word in _NEVER)]
 
 
 class Cluster:
@@ -108,13 +111,14 @@ class Cluster:
     Args:
         store: The URL of the store, and the port in it; None for nodes in memory.
         rng: Chooses nodes.
+        graceful: Seconds that a node has to stop in.
 
     Attributes:
         nodes: The nodes that have been started, and not replaced.
         links: Each node's link to the store.
     """
 
-    def __init__(self, store: tuple[str, int] | None, rng: Random) -> None:
+    def __init__(self, store: tuple[str, int] | None, rng: Random, *, graceful: int) -> None:
         self.nodes: list[Node] = []
         self.links: dict[Node, FaultProxy] = {}
         self.http = httpx2.AsyncClient(
@@ -122,6 +126,7 @@ class Cluster:
         )
         self._store = store
         self._rng = rng
+        self._graceful = graceful
         self._gone: list[Node] = []
         self._folder = tempfile.TemporaryDirectory(prefix="lineside-faults-")
 
@@ -143,7 +148,7 @@ class Cluster:
             await link.start()
             url = self._store[0].replace(f":{self._store[1]}", f":{link.port}")
         number = len(self.nodes) + len(self._gone)
-        node = Node(url, Path(self._folder.name) / f"{number}.log")
+        node = Node(url, Path(self._folder.name) / f"{number}.log", graceful=self._graceful)
         self.nodes.append(node)
         if link is not None:
             self.links[node] = link

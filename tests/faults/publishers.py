@@ -49,6 +49,11 @@ class Publishers:
         """
         self._tasks.append(asyncio.create_task(self._publish(stream, producer, pace, size)))
 
+    @property
+    def publishing(self) -> bool:
+        """It has begun, and nobody has stopped it."""
+        return bool(self._tasks) and not self._stop.is_set()
+
     async def burst(self, stream: str, producer: str, count: int, *, size: int = 0) -> None:
         """Publish many messages through one node at once.
 

@@ -63,14 +63,15 @@ class Stand:
 
 
 @asynccontextmanager
-async def standing(store: str) -> AsyncGenerator[Stand, None]:
+async def standing(store: str, *, graceful: int = 15) -> AsyncGenerator[Stand, None]:
     """Start a store and what is needed for nodes, for a block.
 
     Args:
         store: ``"redis"``, ``"nats"`` or ``"memory"``.
+        graceful: Seconds that a node has to stop in.
     """
     async with AsyncExitStack() as stack:
         server = stack.enter_context(_STORES[store]()) if store in _STORES else None
-        cluster = Cluster(None if server is None else (server.url, server.port), Random(0))
+        cluster = Cluster(None if server is None else (server.url, server.port), Random(0), graceful=graceful)
         stack.push_async_callback(cluster.close)
         yield Stand(store, server, cluster)

@@ -17,6 +17,7 @@ from tests.faults.publishers import Publishers
 from tests.services import Server
 
 _DRAIN_SECONDS = 20.0
+_AFTERWARDS = 20
 _MEMORY_BYTES = 64 * 1024 * 1024
 _T = TypeVar("_T")
 
@@ -183,6 +184,9 @@ class World:
         Raises:
             BoundMissedError: Something is lost, doubled, out of order, silent or too large.
         """
+        if self.publishers.publishing:
+            enough = len(self.ledger.acked) + _AFTERWARDS
+            await until(lambda: len(self.ledger.acked) >= enough, seconds=20, what="publishing goes on")
         await self.publishers.stop()
         self.figures.measured["slowest publish"] = self.publishers.slowest
         with suppress(AssertionError):  # the verdict says what is missing
