@@ -149,15 +149,22 @@ def _typical(numbers: list[float], best: str) -> float:
     return statistics.fmean(ranked[: max(1, len(ranked) // 4)])
 
 
-def main(description: str, measure: Callable[[int], Sequence[Result]], *, rounds: int) -> None:
+def main(
+    description: str,
+    measure: Callable[[int], Sequence[Result]],
+    *,
+    rounds: int,
+    more: argparse.ArgumentParser | None = None,
+) -> None:
     """Run a benchmark from the command line and exit: 1 when ``--check`` finds a missed bound.
 
     Args:
         description: For ``--help``.
         measure: Takes the number of rounds and returns the results.
         rounds: The default number.
+        more: Options of the benchmark's own; it reads them itself.
     """
-    parser = argparse.ArgumentParser(description=description)
+    parser = argparse.ArgumentParser(description=description, parents=[] if more is None else [more])
     parser.add_argument("--check", action="store_true", help="exit 1 when a bound is missed")
     parser.add_argument("--rounds", type=int, default=rounds, help=f"rounds per contender (default {rounds})")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
