@@ -5,7 +5,6 @@ that is paused. Here a connection that is too late is dropped instead.
 """
 
 import asyncio
-import ssl
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
@@ -31,6 +30,8 @@ _T = TypeVar("_T")
 _PASSING: Final[tuple[type[Exception], ...]] = (
     OSError,
     asyncpg.InterfaceError,
+    # What the client says when a connection ended between two of its steps.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
@@ -70,7 +71,7 @@ async def connect(url: str) -> Connection:
         raise ConfigurationError("PostgreSQL refuses the user or the password of the bus' URL") from error
     except asyncpg.InvalidCatalogNameError as error:
         raise ConfigurationError(f"PostgreSQL has no such database: {error}") from error
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ssl.SSLError) as error:
+    except (*_PASSING, TimeoutError, asyncpg.PostgresError) as error:
         raise BusUnavailable(f"PostgreSQL cannot be reached: {_said(error)}") from error
 
 

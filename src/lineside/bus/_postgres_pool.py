@@ -21,6 +21,11 @@ class PostgresPool:
         url: The database.
         options: The deadline.
         size: The most connections.
+
+    Attributes:
+        open: The backend is connected.
+        up: Is set while the listening connection is there. Without it nobody else tries either: a server
+            that is away is asked once in a second, and not by every call.
     """
 
     def __init__(self, url: str, options: BackendOptions, *, size: int) -> None:
@@ -29,6 +34,7 @@ class PostgresPool:
         self._slots = asyncio.Semaphore(size)
         self._idle: list[Connection] = []
         self.open = False
+        self.up = asyncio.Event()
 
     async def fetch(self, sql: str, *arguments: object) -> list[Any]:
         """Return the rows of a statement that may be run twice; it is tried until the deadline.
@@ -70,6 +76,13 @@ class PostgresPool:
 
     async def _fetch(self, sql: str, arguments: tuple[object, ...], until: float) -> list[Any]:
         loop = asyncio.get_running_loop()
+        if not self.open:
+            raise BusClosedError("this backend is not connected")
+        try:
+            async with asyncio.timeout_at(until):
+                await self.up.wait()
+        except TimeoutError:
+            raise BusUnavailable("PostgreSQL cannot be reached; is it running?") from None
         try:
             async with asyncio.timeout_at(until):
                 await self._slots.acquire()
@@ -93,8 +106,6 @@ class PostgresPool:
             self._slots.release()
 
     async def _take(self) -> Connection:
-        if not self.open:
-            raise BusClosedError("this backend is not connected")
         while self._idle:
             connection = self._idle.pop()
             if not connection.is_closed():

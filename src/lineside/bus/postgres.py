@@ -101,6 +101,7 @@ class PostgresBackend:
         self._receiver = receiver
         await self._listener.open(deadline_seconds=self._deadline_seconds)
         self._pool.open = True
+        self._pool.up.set()
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
     async def close(self) -> None:
@@ -148,10 +149,12 @@ class PostgresBackend:
                 _logger.exception("what is over could not be removed from the tables; trying again later")
 
     def _lost(self, reason: str) -> None:
+        self._pool.up.clear()
         self._pool.drop()
         if self._receiver is not None:
             self._receiver.lost(reason)
 
     def _restored(self) -> None:
+        self._pool.up.set()
         if self._receiver is not None:
             self._receiver.restored()
