@@ -69,13 +69,11 @@ class NatsHistory:
         }
         until = asyncio.get_running_loop().time() + self._deadline_seconds
         backoff, tries = Backoff(), 0
-        while True:
+        appended: tuple[str, int, bool] | None = None
+        while appended is None:
             tries += 1
             try:
-                epoch, sequence, duplicate = await self._append_once(
-                    message.stream, data, headers, limits, until
-                )
-                break
+                appended = await self._append_once(message.stream, data, headers, limits, until)
             except BusUnavailable:
                 # The log may be another one now, or there may be none: look when trying again.
                 self._log.forget()
@@ -83,6 +81,7 @@ class NatsHistory:
                 if asyncio.get_running_loop().time() + wait >= until:
                     raise
                 await asyncio.sleep(wait)
+        epoch, sequence, duplicate = appended
         position = Position(epoch, sequence)
         if not duplicate:
             return Published(message.id, position)

@@ -245,10 +245,15 @@ class NatsReader:
         self._gap.tell(lost, way.epoch, until)
         held, self._held = self._held, None
         while held and inbox == self._inbox:
-            if self._held is not None:  # the next hole
-                self._held.extend(held)
-                return
             self._look_at(held.popleft())
+            if self._hold_back(held):  # the next hole
+                return
+
+    def _hold_back(self, deliveries: deque[Delivery]) -> bool:
+        if self._held is None:
+            return False
+        self._held.extend(deliveries)
+        return True
 
     def _begin_again(self) -> None:
         self._leave()
