@@ -97,6 +97,9 @@ class NatsSession:
             error_cb=self._on_error,
             closed_cb=self._on_closed,
         )
+        reading: asyncio.Task[None] | None = getattr(self._client, "_reading_task", None)
+        if reading is not None:
+            reading.add_done_callback(self._on_read)
         self.max_payload = self._client.max_payload
         self._inbox = self._client.new_inbox()
         await self._client.subscribe(f"{self._inbox}.*", cb=self._answered)
@@ -164,7 +167,19 @@ class NatsSession:
         finally:
             self._abort()
 
+    def _on_read(self, reading: asyncio.Task[None]) -> None:
+        # The end of reading is the end. The client tells of it only behind a last attempt to write, for which
+        # uvloop raises where asyncio says nothing.
+        if not reading.cancelled() and (error := reading.exception()) is not None:
+            _logger.debug("nats: %r", error)
+        self._end("the connection to the server has ended")
+
     def _abort(self) -> None:
+        # A client that could not close in order has left what waits for its messages.
+        for subscription in tuple(getattr(self._client, "_subs", {}).values()):
+            waiting = getattr(subscription, "_wait_for_msgs_task", None)
+            if waiting is not None:
+                waiting.cancel()
         # Closing in order waits until a silent peer has taken what is still to be written.
         writer = getattr(getattr(self._client, "_transport", None), "_io_writer", None)
         if writer is not None:
