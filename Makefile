@@ -52,5 +52,5 @@ bench: setup ## Run every benchmark against its bounds
 	if [ -n "$$failed" ]; then echo "bounds missed:$$failed" >&2; exit 1; fi
 
 clean: ## Remove what the other commands made, .venv included
-	rm -rf .venv .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache site dist .cache
+	rm -rf .venv .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache site dist .cache .npm
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lineside.bus import BusError
 from lineside.cable._commands import (
     Command,
+    HistoryRequest,
     Join,
     Leave,
     Perform,
@@ -19,7 +20,7 @@ from lineside.cable._commands import (
 )
 from lineside.cable._dispatcher import ACK
 from lineside.cable._errors import ErrorCode, RequestFailed, UnknownChannelError
-from lineside.cable._events import Confirmation, Rejection, Reply, Unsubscription
+from lineside.cable._events import Confirmation, HistoryConfirmation, Rejection, Reply, Unsubscription
 from lineside.cable._message import EXCLUDE
 from lineside.cable._replay import replay
 from lineside.cable._subscription import Subscription
@@ -78,10 +79,9 @@ def _known(connection: "Connection", identifier: str) -> Subscription:
 
 async def _subscribe(connection: "Connection", command: Subscribe) -> None:
     identifier = command.identifier
-    if identifier in connection.subscriptions:
-        # Rails answers nothing either: a second confirmation would make clients unsubscribe.
-        if connection.codec.replies:
-            raise RequestFailed(ErrorCode.INVALID_FORMAT, "there is such a subscription already")
+    known = connection.subscriptions.get(identifier)
+    if known is not None:
+        await _subscribe_again(known, command)
         return
     try:
         subscription = await open_subscription(connection, identifier)
@@ -89,11 +89,31 @@ async def _subscribe(connection: "Connection", command: Subscribe) -> None:
         connection.cable.stats.failed(failure.code)
         connection.send(Rejection(identifier, failure.message, failure.code, command.request_id))
         return
-    connection.send(Confirmation(identifier, command.request_id))
+    await _confirm(subscription, command, command.history)
+
+
+async def _subscribe_again(subscription: Subscription, command: Subscribe) -> None:
+    connection = subscription.connection
+    if not subscription.announced:
+        # It was restored, and its client had left the channel and come back while it was away: it waits for
+        # a confirmation. What it missed has been sent when it asked for the history of what was restored.
+        sent_already = command.history is not None and not subscription.held
+        await _confirm(subscription, command, None if sent_already else command.history)
+        if sent_already:
+            connection.send(HistoryConfirmation(subscription.identifier, command.request_id))
+    elif connection.codec.replies:
+        raise RequestFailed(ErrorCode.INVALID_FORMAT, "there is such a subscription already")
+    # Otherwise nothing, as Rails: a second confirmation would make clients unsubscribe.
+
+
+async def _confirm(subscription: Subscription, command: Subscribe, history: HistoryRequest | None) -> None:
+    connection = subscription.connection
+    subscription.announced = True
+    connection.send(Confirmation(subscription.identifier, command.request_id))
     if command.presence is not None:
         await connection.cable.presence.join(subscription)
-    if command.history is not None:
-        await replay(subscription, command.history, request_id=command.request_id)
+    if history is not None:
+        await replay(subscription, history, request_id=command.request_id)
     subscription.release()
 
 

@@ -45,6 +45,7 @@ class Subscription:
     """
 
     __slots__ = (
+        "announced",
         "attachments",
         "channel",
         "confirmed",
@@ -64,6 +65,7 @@ class Subscription:
         self.identifier = identifier
         self.channel = channel
         self.params = params
+        self.announced = False
         self.attachments: dict[str, Attachment] = {}
         self.presences: set[str] = set()
         self.port: ChannelPort | None = None
@@ -148,6 +150,11 @@ class Subscription:
         """Refuse the subscription."""
         self.rejected = True
         self.rejection = reason
+
+    @property
+    def held(self) -> bool:
+        """Its live messages wait for a replay."""
+        return any(attachment.held is not None for attachment in self.attachments.values())
 
     def release(self) -> None:
         """Send what was held back, and let the rest through: in one go, so that nothing comes between."""

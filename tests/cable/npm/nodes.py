@@ -139,7 +139,7 @@ def installed_clients(folder: Path) -> Path:
 
 def _modules(npm: str) -> Path:
     package = (HERE / "package.json").read_bytes()
-    kept = ROOT / ".cache" / f"npm-{hashlib.sha256(package).hexdigest()[:16]}"
+    kept = ROOT / ".npm" / hashlib.sha256(package).hexdigest()[:16]
     if kept.is_dir():
         return kept
     kept.parent.mkdir(exist_ok=True)

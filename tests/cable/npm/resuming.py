@@ -58,6 +58,8 @@ class Figures:
         cuts: How many connections were cut.
         restored: How many came back as the session they had been.
         resubscribed: How many came back with their positions only.
+        told: How often a client was told that messages are lost.
+        given_up: How often the library has given a channel up by itself.
     """
 
     expected: int
@@ -67,6 +69,8 @@ class Figures:
     cuts: int
     restored: int
     resubscribed: int
+    told: int
+    given_up: int
 
 
 async def run_plan(nodes: Nodes, folder: Path, plan: Plan) -> Figures:
@@ -124,7 +128,8 @@ async def _all_seen(clients: dict[str, Driver], plan: Plan) -> None:
 
 def _figures(clients: dict[str, Driver], plan: Plan, cuts: int) -> Figures:
     seen: list[list[Any]] = [library.messages(client=client) for client, library in clients.items()]
-    back = [event for library in set(clients.values()) for event in library.seen("connect", reconnect=True)]
+    libraries = set(clients.values())
+    back = [event for library in libraries for event in library.seen("connect", reconnect=True)]
     return Figures(
         expected=plan.messages * plan.clients,
         lost=sum(plan.messages - len(set(each)) for each in seen),
@@ -133,6 +138,8 @@ def _figures(clients: dict[str, Driver], plan: Plan, cuts: int) -> Figures:
         cuts=cuts,
         restored=sum(event["restored"] for event in back),
         resubscribed=sum(not event["restored"] for event in back),
+        told=sum(len(library.seen("info", type="history_not_found")) for library in libraries),
+        given_up=sum(len(library.seen("closed")) for library in libraries),
     )
 
 

@@ -92,6 +92,28 @@ async def test_a_client_that_is_back_before_its_end_is_noticed_goes_on_by_its_po
         assert library.messages() == ["one", "two", "three"]
 
 
+async def test_a_channel_that_is_left_and_entered_again_while_away_is_confirmed_once_more(
+    nodes: Nodes, run: Any, name: str
+) -> None:
+    async with proxied(nodes.first.port) as proxy:
+        library = await in_room(run, proxy, name)
+        await nodes.broadcast(f"room:{name}", "one")
+        await library.event("message")
+        with proxy.closed():
+            proxy.cut()
+            await library.event("disconnect")
+            await library.do("unsubscribe", client="a", channel="room")
+            again = library.begin(
+                "subscribe", client="a", channel="again", name="Room", params={"name": name}
+            )
+            await nodes.broadcast(f"room:{name}", "two")
+        await again
+        await nodes.broadcast(f"room:{name}", "three")
+        await library.until(lambda: "three" in library.messages())
+        assert library.messages(channel="again") == ["two", "three"]
+        assert await nodes.subscriptions(f"room:{name}") == 1
+
+
 async def test_what_cannot_be_brought_back_is_said_to_be_lost(nodes: Nodes, run: Any, name: str) -> None:
     async with proxied(nodes.first.port) as proxy:
         library = await in_room(run, proxy, name)
