@@ -9,6 +9,7 @@ import pytest
 import websockets
 
 from examples.gohub.app import create_app
+from lineside import __version__
 from tests.cable.fastapi.apps import Client, Site, site
 
 pytestmark = pytest.mark.anyio
@@ -134,7 +135,8 @@ async def test_without_a_key_there_is_no_http_api() -> None:
     """Nothing but the health is there."""
     async with site(create_app(SECRET)) as hub:
         assert (await hub.http.get("/ws/api/stats")).status_code == 404
-        assert (await hub.http.get("/ws/health")).json()["status"] == "ok"
+        health = (await hub.http.get("/ws/health")).json()
+        assert (health["status"], health["version"]) == ("ok", __version__)
 
 
 async def test_a_ping_of_somebody_without_a_token_is_answered(hub: Site) -> None:

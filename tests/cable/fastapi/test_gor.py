@@ -68,6 +68,21 @@ async def test_gor_cable_06_a_message_reaches_the_others_once_and_never_its_send
         assert [(await one.next())["channel"], (await other.next())["message"]] == ["chat", "the end"]
 
 
+async def test_gor_sse_03_and_05_an_event_reaches_every_client_or_one() -> None:
+    async with (
+        site(app_with(made := router())) as served,
+        listening(served, "channels=open:a&client_id=ada") as ada,
+        listening(served, "channels=open:b&client_id=ben") as ben,
+    ):
+        for source in (ada, ben):
+            assert [(await source.next()).type for _ in range(2)] == ["connected", "subscribed"]
+        assert await made.cable.sse.send_to("guest:ada", "mail", 1) == "delivered"
+        assert await made.cable.sse.send_to("guest:cleo", "mail", 1) == "unknown"
+        await made.cable.sse.send(None, "news", 2)
+        assert [(await ada.next()).type for _ in range(2)] == ["mail", "news"]
+        assert (await ben.next()).type == "news"
+
+
 async def test_weak_gor_04_a_channel_may_broadcast_while_its_client_subscribes() -> None:
     """Gor's hub held its lock meanwhile, and hung."""
     async with site(app_with(router())) as served, asyncio.TaskGroup() as group:
