@@ -214,7 +214,7 @@ class Disconnection:
 
     Attributes:
         reason: ``"unauthorized"``, ``"server_restart"``, ``"remote"``, ``"too_slow"``, ``"no_pong"``,
-            ``"idle_timeout"``, ``"token_expired"`` or ``"rate_limited"``.
+            ``"idle_timeout"``, ``"token_expired"``, ``"rate_limited"`` or ``"unavailable"``.
         reconnect: Whether the client should come back.
         code: The WebSocket close code that follows.
         retry_seconds: How long the client should wait first; None leaves it to the client.

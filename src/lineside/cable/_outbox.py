@@ -6,6 +6,7 @@ one write: under load this is what beats the price of a system call per message.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 from lineside.cable._frame import Frame
@@ -110,6 +111,7 @@ class Outbox:
         "_limits",
         "_may_wait",
         "_owner",
+        "_room",
         "_unasked",
         "_waits",
         "closed",
@@ -130,6 +132,29 @@ class Outbox:
         self._dropped = False
         self._may_wait = min(_WIRE_BYTES, limits.outbox_bytes // _WIRE_SHARE)
         self._unasked = 0
+        self._room: asyncio.Event | None = None
+
+    @property
+    def crowded(self) -> bool:
+        """Half of what may wait does."""
+        limits = self._limits
+        return self.size * 2 > limits.outbox_bytes or len(self.frames) * 2 > limits.outbox_frames
+
+    async def room(self) -> None:
+        """Wait until the peer has read so much that what waits could be handed over.
+
+        One that reads nothing in ``close_seconds`` is too slow.
+        """
+        while self.crowded and not self.closed:
+            before = self.wire.pending_bytes()
+            room = self._room = asyncio.Event()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.close_seconds):
+                    await room.wait()
+                    continue
+            if self.wire.pending_bytes() >= before:
+                self._overflow()
+                return
 
     def push(self, frame: Frame) -> None:
         """Add a frame; it leaves at the end of the turn.
@@ -162,6 +187,7 @@ class Outbox:
         self.size = 0
         self.wire.write(frames)
         frames.clear()
+        self._made_room()
         if self._dropped:
             self._dropped = False
             self._owner.outbox_recovered()
@@ -179,12 +205,20 @@ class Outbox:
                 self.wire.write(frames)
             self.closed = True
             self._waits = False
+            self._made_room()
 
     def discard(self) -> None:
         """Forget what waits and take nothing more."""
         self.closed = True
         self._waits = False
         self.frames, self.size = [], 0
+        self._made_room()
+
+    def _made_room(self) -> None:
+        room = self._room
+        if room is not None:
+            self._room = None
+            room.set()
 
     def _overflow(self) -> None:
         if not self._congested():

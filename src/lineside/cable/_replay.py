@@ -4,8 +4,8 @@ While this runs the live messages of the subscription wait (`Attachment.held`). 
 they begin, so that the client sees each message once and in order.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from lineside.bus import BusError, Message, Position
 from lineside.cable._attachment import Attachment
@@ -16,21 +16,35 @@ from lineside.cable._subscription import Subscription
 __all__ = ["positions_from", "positions_of", "replay"]
 
 
+CLOSE_TRY_AGAIN: Final = 1013
+
+
 class _Impossible(Exception):  # noqa: N818 - it never leaves this file
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
 
 
+class _NotNow(_Impossible):
+    """Nobody knows what is missing until the bus answers again."""
+
+
 async def replay(
-    subscription: Subscription, request: HistoryRequest, *, request_id: int | None = None
+    subscription: Subscription,
+    request: HistoryRequest,
+    *,
+    request_id: int | None = None,
+    paced: bool = True,
 ) -> None:
     """Answer a request for history: the messages and a confirmation, or a rejection and no message.
+
+    A client whose protocol has no answer for it is sent away to come back, while the bus does not answer.
 
     Args:
         subscription: One that streams; its messages are held, unless it has been live before.
         request: From where on.
         request_id: What the client called its request.
+        paced: Wait for the client to read when it is behind; a history may be larger than an outbox.
     """
     connection = subscription.connection
     stats = connection.cable.stats
@@ -42,14 +56,39 @@ async def replay(
         for attachment in wanted:
             missed.append((attachment, await _missed(subscription, attachment, request)))
     except _Impossible as refusal:
+        if isinstance(refusal, _NotNow) and not connection.codec.replies:
+            # A rejection would say that messages are lost, and they are not: it comes back and asks again.
+            connection.disconnect("unavailable", reconnect=True, code=CLOSE_TRY_AGAIN)
+            return
         stats.rejected_history(refusal.reason)
         connection.send(HistoryRejection(subscription.identifier, refusal.reason, request_id))
         return
     for attachment, messages in missed:
-        for message in messages:
-            attachment.send(message)
+        await _send(attachment, messages, paced=paced)
+    for attachment, _ in missed:
+        await _send_held(attachment, paced=paced)
+    if connection.outbox.closed:
+        return
+    if any(attachment.overflowed for attachment, _ in missed):
+        # More was said meanwhile than it could be sent: it goes on from where it has come to.
+        connection.disconnect("too_slow", reconnect=True, code=CLOSE_TRY_AGAIN)
+        return
     stats.history_confirmed += 1
     connection.send(HistoryConfirmation(subscription.identifier, request_id))
+
+
+async def _send(attachment: Attachment, messages: Sequence[Message], *, paced: bool) -> None:
+    for message in messages:
+        attachment.send(message)
+        if paced and attachment.outbox.crowded:
+            await attachment.outbox.room()
+
+
+async def _send_held(attachment: Attachment, *, paced: bool) -> None:
+    # While this waits for the client to read, the next ones are held in turn.
+    while paced and attachment.held and attachment.outbox.crowded and not attachment.outbox.closed:
+        held, attachment.held = attachment.held, []
+        await _send(attachment, held, paced=True)
 
 
 async def _missed(
@@ -65,7 +104,7 @@ async def _missed(
     try:
         found = await subscription.connection.cable.bus.read(attachment.stream, after=position, since=since)
     except BusError:
-        raise _Impossible("unavailable") from None
+        raise _NotNow("unavailable") from None
     if attachment.epoch and found.epoch != attachment.epoch:
         raise _Impossible("epoch")
     if position is not None and position.epoch != found.epoch:

@@ -6,6 +6,7 @@ node the client comes back to. Only the round trips are saved (AnyCable's ``sid`
 
 import asyncio
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from lineside.bus import BusError
@@ -36,7 +37,9 @@ class Sessions:
 
     def __init__(self, cable: "Cable") -> None:
         self._cable = cable
-        self._timers: set[asyncio.Task[None]] = set()
+        self._waiting: deque[tuple[float, Connection]] = deque()
+        self._watch: asyncio.Task[None] | None = None
+        self._late: set[asyncio.Task[None]] = set()
 
     async def keep(self, connection: "Connection") -> None:
         """Keep what a connection is subscribed to; call it before its subscriptions end.
@@ -105,28 +108,47 @@ class Sessions:
             connection: One that has just been restored.
             identifiers: Its subscriptions.
         """
-        if identifiers:
-            task = asyncio.get_running_loop().create_task(self._release_late(connection))
-            self._timers.add(task)
-            task.add_done_callback(self._timers.discard)
+        if not identifiers:
+            return
+        self._waiting.append((self._cable.monotonic() + _HISTORY_SECONDS, connection))
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().create_task(self._look_after())
 
-    async def _release_late(self, connection: "Connection") -> None:
-        await asyncio.sleep(_HISTORY_SECONDS)
-        positions, connection.restored_positions = connection.restored_positions, {}
+    async def _look_after(self) -> None:
+        # One look for all of them: thousands may come back in the same moment.
+        while self._waiting:
+            due, connection = self._waiting[0]
+            await asyncio.sleep(max(0.0, due - self._cable.monotonic()))
+            self._waiting.popleft()
+            positions, connection.restored_positions = connection.restored_positions, {}
+            if any(_is_held(connection, identifier) for identifier in positions):
+                task = asyncio.get_running_loop().create_task(self._release_late(connection, positions))
+                self._late.add(task)
+                task.add_done_callback(self._late.discard)
+        self._watch = None
+
+    async def _release_late(self, connection: "Connection", positions: dict[str, Any]) -> None:
         for identifier, stored in positions.items():
-            subscription = connection.subscriptions.get(identifier)
-            if subscription is not None and any(
-                attachment.held is not None for attachment in subscription.attachments.values()
-            ):
+            if _is_held(connection, identifier):
+                subscription = connection.subscriptions[identifier]
                 await replay(subscription, positions_from(stored))
                 subscription.release()
 
     async def close(self) -> None:
         """Stop waiting for clients."""
-        for task in self._timers:
+        self._waiting.clear()
+        tasks = [*self._late, *([] if self._watch is None else [self._watch])]
+        for task in tasks:
             task.cancel()
-        if self._timers:
-            await asyncio.wait(self._timers)
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+def _is_held(connection: "Connection", identifier: str) -> bool:
+    subscription = connection.subscriptions.get(identifier)
+    return subscription is not None and any(
+        attachment.held is not None for attachment in subscription.attachments.values()
+    )
 
 
 def _owner(connection: "Connection") -> str:

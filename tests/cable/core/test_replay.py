@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineside.bus import HistoryLimits, Slice
+from lineside.bus import BusUnavailable, HistoryLimits, Slice
 from lineside.cable._cable import Cable
 from lineside.cable._channel import Channel
 from lineside.cable._limits import CableLimits
@@ -219,3 +219,55 @@ async def _story(steps: list[str]) -> None:
         last = number
         await eventually(lambda: last in [*shown, *messages(alice, FEED)])
         assert [*shown, *messages(alice, FEED)] == list(range(last + 1))
+
+
+async def test_a_history_larger_than_an_outbox_comes_as_fast_as_its_client_reads() -> None:
+    limits = CableLimits(outbox_bytes=4_000, history=HistoryLimits(messages=100))
+    async with running(node := cable([Feed], limits=limits)):
+        before = await seen_first(node)
+        await publish(node, *("x" * 500 for _ in range(60)))
+        again = await client(node, EXT)
+        again.wire.unread_bytes = 2_000
+        await again.send({"command": "subscribe", "identifier": FEED, "history": position(before)})
+        await eventually(lambda: again.connection.outbox.crowded)
+        await publish(node, "new")
+        again.wire.unread_bytes = 0
+        await again.receive(lambda frame: frame.get("message") == "new")
+        assert messages(again, FEED) == [*["x" * 500] * 60, "new"]
+
+
+async def test_a_client_that_reads_nothing_of_its_history_is_too_slow() -> None:
+    limits = CableLimits(outbox_bytes=4_000, close_seconds=0.05, history=HistoryLimits(messages=100))
+    async with running(node := cable([Feed], limits=limits)):
+        before = await seen_first(node)
+        await publish(node, *("x" * 500 for _ in range(60)))
+        again = await client(node, EXT)
+        again.wire.unread_bytes = 10_000
+        await again.send({"command": "subscribe", "identifier": FEED, "history": position(before)})
+        await eventually(lambda: again.wire.closed == (4410, "too_slow"))
+
+
+async def test_a_history_that_nobody_can_read_now_is_asked_for_again_later() -> None:
+    """A rejection would say that messages are lost, and they are not."""
+    async with running(node := cable([Feed])):
+        before = await seen_first(node)
+        await publish(node, 3)
+        read = node.bus.read
+
+        async def unavailable(*args: Any, **kwargs: Any) -> Slice:
+            raise BusUnavailable("the bus is away")
+
+        node.bus.read = unavailable  # type: ignore[method-assign]
+        again = await client(node, EXT)
+        await subscribe(again, FEED, history=position(before))
+        left = await again.receive(lambda frame: frame.get("type") == "disconnect")
+        assert (left["reason"], left["reconnect"], again.wire.closed) == (
+            "unavailable",
+            True,
+            (1013, "unavailable"),
+        )
+        assert "reject_history" not in types(again)
+        node.bus.read = read  # type: ignore[method-assign]
+        third = await client(node, EXT)
+        await subscribe(third, FEED, history=position(before))
+        assert (await outcome(third), messages(third, FEED)) == ("confirm_history", [3])

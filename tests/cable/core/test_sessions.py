@@ -1,5 +1,6 @@
 """Going on with an earlier session: on any node, for its own client, and only where it may still be."""
 
+import asyncio
 from typing import ClassVar
 
 import pytest
@@ -92,3 +93,19 @@ async def test_plain_clients_are_never_restored() -> None:
         before = await _seen(node, None)
         again = await client(node, V1, identity=ALICE, restore=before.connection.id)
         assert await again.receive() == {"type": "welcome"}
+
+
+async def test_thousands_that_come_back_are_no_task_each() -> None:
+    async with running(node := cable([Feed])):
+        sessions = []
+        for _ in range(50):
+            one = await client(node, EXT)
+            await subscribe(one, FEED)
+            sessions.append(one.connection.id)
+            await one.close()
+        tasks = len(asyncio.all_tasks())
+        for session in sessions:
+            again = await client(node, EXT, restore=session)
+            await again.send({"command": "history", "identifier": FEED, "history": {"streams": {}}})
+            await again.receive(lambda frame: frame.get("type") == "confirm_history")
+        assert len(asyncio.all_tasks()) <= tasks + 2

@@ -103,7 +103,8 @@ class CableEvents(Response):
             raise HTTPException(422, "too many streams for one event stream; ask for them in several")
         connection.send(Confirmation(subscription.identifier))
         if self._wanted.history is not None:
-            await replay(subscription, self._wanted.history)
+            # Nobody reads before the answer has begun.
+            await replay(subscription, self._wanted.history, paced=False)
         codec.positions.update(live)
         block = codec.position()
         if block is not None:
