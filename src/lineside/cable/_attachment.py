@@ -37,6 +37,7 @@ class Attachment:
         overflowed: More came than may wait.
         epoch: The log's epoch when this was attached.
         floor: The last offset that was not delivered live; what is behind it comes by itself.
+        stopped: The subscription wants nothing of the stream any more.
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class Attachment:
         "outbox",
         "overflowed",
         "presence",
+        "stopped",
         "stream",
         "transform",
         "whisper",
@@ -70,7 +72,8 @@ class Attachment:
         history_since: float | None,
         whisper: bool,
         presence: Mapping[str, Any] | None,
-        held_limit: int | None,
+        held: bool,
+        held_limit: int,
     ) -> None:
         self.stream = stream
         self.codec = codec
@@ -82,11 +85,12 @@ class Attachment:
         self.history_since = history_since
         self.whisper = whisper
         self.presence = presence
-        self.held: list[Message] | None = None if held_limit is None else []
-        self.held_limit = held_limit or 0
+        self.held: list[Message] | None = [] if held else None
+        self.held_limit = held_limit
         self.overflowed = False
         self.epoch = ""
         self.floor = 0
+        self.stopped = False
 
     def deliver(self, message: Message) -> None:
         """Send a message, or keep it until the replay is over."""

@@ -68,21 +68,31 @@ class LocalStream:
         else:
             self._join(attachment)
 
+    def replace(self, earlier: Attachment, attachment: Attachment) -> None:
+        """Send an attachment what another one was sent till now; nothing falls between them."""
+        if not self.remove(earlier):
+            self.add(attachment)
+            return
+        attachment.held, attachment.overflowed = earlier.held, earlier.overflowed
+        self.add(attachment)
+        attachment.epoch, attachment.floor = earlier.epoch, earlier.floor
+
     def release(self, attachment: Attachment) -> None:
         """Stop holding an attachment's messages back, after those that were held have been sent."""
         attachment.held = None
         if attachment.transform is None and self.special.pop(attachment, _NOT_THERE) is not _NOT_THERE:
             self._join(attachment)
 
-    def remove(self, attachment: Attachment) -> None:
-        """Send an attachment nothing more."""
-        self.special.pop(attachment, None)
+    def remove(self, attachment: Attachment) -> bool:
+        """Send an attachment nothing more; tell whether it was sent anything."""
+        was_here = self.special.pop(attachment, _NOT_THERE) is not _NOT_THERE
         key = (attachment.codec, attachment.identifier)
         audience = self.audiences.get(key)
         if audience is not None:
-            audience.pop(attachment.connection_id, None)
+            was_here |= audience.pop(attachment.connection_id, None) is not None
             if not audience:
                 del self.audiences[key]
+        return was_here
 
     def _join(self, attachment: Attachment) -> None:
         key = (attachment.codec, attachment.identifier)
@@ -172,11 +182,12 @@ class Hub:
         self._locks = Locks()
         self.streams: dict[str, LocalStream] = {}
 
-    async def attach(self, attachment: Attachment) -> None:
+    async def attach(self, attachment: Attachment, *, instead_of: Attachment | None = None) -> None:
         """Send a stream's messages to a subscription; returns when they come.
 
         Args:
             attachment: The subscription and the stream.
+            instead_of: The hold of the same subscription that it replaces.
 
         Raises:
             BusUnavailable: The bus did not confirm.
@@ -194,7 +205,13 @@ class Hub:
                     del self.streams[name]
                     raise
                 stream.began(subscription)
-            stream.add(attachment)
+            # Who has given the stream up meanwhile has been told that nothing more comes.
+            if not attachment.stopped:
+                if instead_of is None:
+                    stream.add(attachment)
+                else:
+                    stream.replace(instead_of, attachment)
+            await self._forget_empty(name)
 
     async def detach(self, attachment: Attachment) -> None:
         """Send a subscription nothing more of a stream, and forget the stream if it was the last.
@@ -203,16 +220,20 @@ class Hub:
             attachment: The subscription and the stream; one that is not attached is ignored.
         """
         name = attachment.stream
+        attachment.stopped = True
         stream = self.streams.get(name)
         if stream is not None:
             # At once, and not when the lock is free: nothing may come after an unsubscription.
             stream.remove(attachment)
         async with self._locks.holding(name):
-            stream = self.streams.get(name)
-            if stream is not None and stream.empty:
-                del self.streams[name]
-                if stream.bus_subscription is not None:
-                    await stream.bus_subscription.close()
+            await self._forget_empty(name)
+
+    async def _forget_empty(self, name: str) -> None:
+        stream = self.streams.get(name)
+        if stream is not None and stream.empty:
+            del self.streams[name]
+            if stream.bus_subscription is not None:
+                await stream.bus_subscription.close()
 
     def release(self, attachment: Attachment) -> None:
         """Let an attachment's live messages through."""

@@ -213,7 +213,7 @@ class Seats:
         return seat
 
     async def _silence(self, seat: _Seat) -> None:
-        seat.subscription.confirmed = False
+        seat.subscription.confirmed, seat.subscription.ended = False, True
         try:
             await seat.subscription.stop_all_streams()
         except BusError as error:

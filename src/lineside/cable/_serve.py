@@ -177,7 +177,7 @@ async def end(subscription: Subscription, *, grace_seconds: float = 0.0) -> None
     connection = subscription.connection
     if connection.subscriptions.get(subscription.identifier) is not subscription:
         return
-    subscription.confirmed = False
+    subscription.confirmed, subscription.ended = False, True
     try:
         await _leave(subscription, grace_seconds)
     finally:

@@ -50,6 +50,7 @@ class Subscription:
         "channel",
         "confirmed",
         "connection",
+        "ended",
         "identifier",
         "params",
         "port",
@@ -72,6 +73,7 @@ class Subscription:
         self.confirmed = False
         self.rejected = False
         self.rejection = "rejected"
+        self.ended = False
 
     async def stream_from(
         self,
@@ -90,11 +92,12 @@ class Subscription:
             check_stream(stream, max_bytes=limits.name_bytes)
         except InvalidStreamError as error:
             raise RequestFailed(ErrorCode.INVALID_FORMAT, error.message) from None
+        if self.ended:
+            raise RequestFailed(ErrorCode.NOT_IN_ROOM, "the subscription has ended; nothing streams to it")
         if len(self.attachments) >= limits.streams and stream not in self.attachments:
             raise RequestFailed(
                 ErrorCode.RATE_LIMITED, f"a subscription has at most {limits.streams} streams; stop one first"
             )
-        await self.stop_stream_from(stream)
         attachment = Attachment(
             stream,
             codec=connection.codec,
@@ -107,13 +110,28 @@ class Subscription:
             whisper=whisper,
             presence=presence,
             # Until the client knows that it is subscribed, and has what it missed, nothing overtakes that.
-            held_limit=None if self.confirmed else limits.held_messages,
+            held=not self.confirmed,
+            held_limit=limits.held_messages,
         )
+        await self._attach(attachment)
+
+    async def _attach(self, attachment: Attachment) -> None:
+        stream, hub = attachment.stream, self.connection.cable.hub
+        if _id_of(self.attachments.get(stream)) != _id_of(attachment):
+            await self.connection.cable.presence.leave(self, stream)
+        earlier = self.attachments.get(stream)
+        # Before anything is waited for: who stops the stream, or begins it again, must find this.
         self.attachments[stream] = attachment
         try:
-            await connection.cable.hub.attach(attachment)
+            await hub.attach(attachment, instead_of=earlier)
         except BaseException:
-            del self.attachments[stream]
+            if self.attachments.get(stream) is not attachment:
+                if earlier is not None:
+                    await hub.detach(earlier)
+            elif earlier is None:
+                del self.attachments[stream]
+            else:
+                self.attachments[stream] = earlier
             raise
 
     async def stop_stream_from(self, stream: str) -> None:
@@ -124,7 +142,8 @@ class Subscription:
         try:
             await self.connection.cable.presence.leave(self, stream)
         finally:
-            self.attachments.pop(stream, None)
+            if self.attachments.get(stream) is attachment:
+                del self.attachments[stream]
             await self.connection.cable.hub.detach(attachment)
 
     async def stop_all_streams(self) -> None:
@@ -167,3 +186,7 @@ class Subscription:
             for message in held:
                 attachment.send(message)
             hub.release(attachment)
+
+
+def _id_of(attachment: Attachment | None) -> Any:
+    return None if attachment is None or attachment.presence is None else attachment.presence["id"]

@@ -261,6 +261,7 @@ async def test_a_client_that_reads_slowly_is_told_that_it_missed_something(
         for number in range(30):
             await cable.rooms.broadcast("r1", number)
         await cable.rooms.broadcast("r1", "last", type="last")
+        await eventually(lambda: cable.stats.slow_clients)
         alice.wire.unread_bytes = 0
         told = await alice.receive(lambda frame: "dropped" in str(frame))
         assert "room:r1" in str(told)
@@ -277,8 +278,8 @@ async def test_a_room_that_is_deleted_while_one_joins_is_not_joined(
     alice = await client(one, id="alice", permissions=ALL)
     attach = one.hub.attach
 
-    async def slowly(attachment: Any) -> None:
-        await attach(attachment)
+    async def slowly(attachment: Any, **more: Any) -> None:
+        await attach(attachment, **more)
         await two.rooms.delete("r1")
         if again:
             await two.rooms.create("r1")
