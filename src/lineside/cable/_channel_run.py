@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from typing import Any, Final
 
+from lineside.cable._cancelling import app_code
 from lineside.cable._channel_errors import answer_of
 from lineside.cable._channel_plan import ActionPlan, ChannelPlan, TimerPlan
 from lineside.cable._channel_streams import ChannelState, has_been_asked
@@ -159,7 +160,8 @@ class OpenChannel:
         """Do a piece of work with injected attributes; errors are rescued behind them."""
         async with self._lock or nullcontext():
             try:
-                return await self._with_injected(work)
+                with app_code:
+                    return await self._with_injected(work)
             except Exception as error:  # noqa: BLE001 - rescued or raised again
                 return await self._rescue(error)
             finally:
@@ -184,7 +186,8 @@ class OpenChannel:
             if plan is None:
                 raise error
             given = (self._channel, error) if plan.takes_error else (self._channel,)
-            return await plan.call(*given)
+            with app_code:
+                return await plan.call(*given)
         except Exception as raised:
             answer = answer_of(raised)
             if answer is None or answer is raised:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
+from lineside.cable._cancelling import app_code
 from lineside.cable._channel_arguments import adapter_of, hints_of, is_dependency
 from lineside.cable._channel_errors import invalid
 from lineside.cable._errors import CableConfigurationError
@@ -121,6 +122,12 @@ class Handler:
             values[self._connection] = connection
         if self._payload is not None:
             values[self._payload] = payload
+        with app_code:
+            return await self._run(values, connection, inject)
+
+    async def _run(
+        self, values: dict[str, Any], connection: ConnectionPort, inject: InjectHandler | None
+    ) -> Any:
         if not self.dependencies:
             return _plain(await self._call(**values))
         if inject is None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from lineside.cable._cancelling import app_code
 from lineside.cable._errors import CableConfigurationError
 from lineside.cable._event_relay import EventRelay
 from lineside.cable._server_event import EVENT_NAMES, EventHandler, ServerEvent
@@ -199,7 +200,8 @@ class ServerEvents:
             if listener.own_only and not own:
                 continue
             try:
-                await listener.call(event)
+                with app_code:
+                    await listener.call(event)
             except Exception:  # the app's fault; the next function must run all the same
                 self._cable.stats.faults += 1
                 _logger.exception("a function for the event %r failed", event.type)
