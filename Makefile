@@ -29,7 +29,7 @@ $(READY): pyproject.toml
 demo: setup ## Serve the example blog and chat on 127.0.0.1:8000 (PORT=... for another port)
 	@$(BIN)/python -m examples.blog
 
-test: setup ## Run every test, page snippet and example, with branch coverage, in two processes
+test: setup ## Run every test, page snippet and example, with branch coverage, in three processes
 	@$(BIN)/python scripts/run_tests.py
 
 # PATH: --verifytypes looks at the packages of the first `python` there, and not at pyproject.toml.
