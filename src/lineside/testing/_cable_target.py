@@ -1,0 +1,52 @@
+"""What the cable helpers are given: a cable, or an app that has one."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from lineside.cable import Cable
+from lineside.exceptions import ConfigurationError
+
+__all__ = ["cable_of", "cables_in"]
+
+
+def cable_of(target: Any) -> Cable:
+    """Return the cable of a target.
+
+    Args:
+        target: A `Cable`, what has one as ``cable`` (the router), or an app that runs; of several cables
+            of an app it is the one called ``"default"``.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    if isinstance(target, Cable):
+        return target
+    own = getattr(target, "cable", None)
+    if isinstance(own, Cable):
+        return own
+    cables = _named(target)
+    found = next(iter(cables.values())) if len(cables) == 1 else cables.get("default")
+    if found is None:
+        raise ConfigurationError(
+            f"{type(target).__name__} has no running cable; give a Cable, or an app that includes "
+            "cable_router(...), inside of `async with running(app):` or of a connected CableClient"
+        )
+    return found
+
+
+def cables_in(target: Any) -> Iterable[Cable]:
+    """Return every running cable of an app; none for an app that is not FastAPI's.
+
+    Args:
+        target: The app.
+    """
+    return _named(target).values()
+
+
+def _named(target: Any) -> dict[str, Cable]:
+    state = getattr(target, "state", None)
+    if state is None:
+        return {}
+    from lineside.cable._fastapi._state import cables_of
+
+    return cables_of(target)
