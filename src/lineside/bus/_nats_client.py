@@ -43,8 +43,8 @@ async def dial(servers: Sequence[str], *, name: str, stats: BusStats) -> "NatsSe
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             await session.open(servers, name)
-    except (Error, OSError, TimeoutError) as error:
-        with suppress(Error, OSError, TimeoutError):
+    except (Error, OSError, RuntimeError, TimeoutError) as error:
+        with suppress(Error, OSError, RuntimeError, TimeoutError):
             async with asyncio.timeout(0.2):
                 await session.close()
         said = "no server answers" if isinstance(error, NoServersError | TimeoutError) else str(error)
@@ -97,9 +97,10 @@ class NatsSession:
             error_cb=self._on_error,
             closed_cb=self._on_closed,
         )
-        reading: asyncio.Task[None] | None = getattr(self._client, "_reading_task", None)
-        if reading is not None:
-            reading.add_done_callback(self._on_read)
+        for name in ("_reading_task", "_flusher_task"):
+            task: asyncio.Task[None] | None = getattr(self._client, name, None)
+            if task is not None:
+                task.add_done_callback(self._on_work_end)
         self.max_payload = self._client.max_payload
         self._inbox = self._client.new_inbox()
         await self._client.subscribe(f"{self._inbox}.*", cb=self._answered)
@@ -144,11 +145,11 @@ class NatsSession:
                 pending_msgs_limit=_MAX_PENDING_MESSAGES,
                 pending_bytes_limit=_MAX_PENDING_BYTES,
             )
-        except (Error, OSError) as error:
+        except (Error, OSError, RuntimeError) as error:
             raise BusUnavailable(f"the connection to the NATS server ended: {error}") from error
 
         async def stop() -> None:
-            with suppress(Error, OSError):  # it ends with its connection
+            with suppress(Error, OSError, RuntimeError):  # it ends with its connection
                 await subscription.unsubscribe()
 
         return stop
@@ -167,10 +168,10 @@ class NatsSession:
         finally:
             self._abort()
 
-    def _on_read(self, reading: asyncio.Task[None]) -> None:
-        # The end of reading is the end. The client tells of it only behind a last attempt to write, for which
-        # uvloop raises where asyncio says nothing.
-        if not reading.cancelled() and (error := reading.exception()) is not None:
+    def _on_work_end(self, task: asyncio.Task[None]) -> None:
+        # The end of reading or writing is the end. The client tells of it only behind a last try to write,
+        # for which uvloop raises where asyncio says nothing.
+        if not task.cancelled() and (error := task.exception()) is not None:
             _logger.debug("nats: %r", error)
         self._end("the connection to the server has ended")
 
@@ -226,7 +227,7 @@ class NatsSession:
                 f"a message has {len(data)} bytes with its envelope, and this NATS server takes "
                 f"{self.max_payload}; raise max_payload in its configuration"
             ) from None
-        except (Error, OSError) as error:
+        except (Error, OSError, RuntimeError) as error:
             raise BusUnavailable(f"the connection to the NATS server ended: {error}") from error
 
     async def _answered(self, message: Msg) -> None:

@@ -13,10 +13,11 @@ from lineside.cable._commands import HistoryRequest
 from lineside.cable._events import HistoryConfirmation, HistoryRejection
 from lineside.cable._subscription import Subscription
 
-__all__ = ["positions_from", "positions_of", "replay"]
+__all__ = ["positions_of", "replay", "replay_restored"]
 
 
 CLOSE_TRY_AGAIN: Final = 1013
+_NOT_RESTORED: Final = object()
 
 
 class _Impossible(Exception):  # noqa: N818 - it never leaves this file
@@ -46,6 +47,30 @@ async def replay(
         request_id: What the client called its request.
         paced: Wait for the client to read when it is behind; a history may be larger than an outbox.
     """
+    connection = subscription.connection
+    if connection.restored_positions.pop(subscription.identifier, _NOT_RESTORED) is None:
+        # It was served without asking. What it has of that, and what it lacks, nobody can tell any more.
+        connection.cable.stats.rejected_history("late")
+        connection.send(HistoryRejection(subscription.identifier, "late", request_id))
+        return
+    await _replay(subscription, request, request_id, paced=paced)
+
+
+async def replay_restored(subscription: Subscription) -> None:
+    """Serve a restored subscription from where it was, whose client does not say what it has.
+
+    Args:
+        subscription: Its messages are held.
+    """
+    positions = subscription.connection.restored_positions
+    stored = positions[subscription.identifier]
+    positions[subscription.identifier] = None
+    await _replay(subscription, _positions_from(stored), None, paced=True)
+
+
+async def _replay(
+    subscription: Subscription, request: HistoryRequest, request_id: int | None, *, paced: bool
+) -> None:
     connection = subscription.connection
     stats = connection.cable.stats
     missed: list[tuple[Attachment, list[Message]]] = []
@@ -138,7 +163,7 @@ def positions_of(subscription: Subscription) -> dict[str, list[Any]]:
     return positions
 
 
-def positions_from(stored: Mapping[str, Any]) -> HistoryRequest:
+def _positions_from(stored: Mapping[str, Any]) -> HistoryRequest:
     """Return the request that asks for what came after `positions_of`.
 
     Args:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lineside.bus import BusError
 from lineside.cable._errors import RequestFailed
-from lineside.cable._replay import positions_from, positions_of, replay
+from lineside.cable._replay import positions_of, replay_restored
 from lineside.cable._serve import open_subscription
 from lineside.strict_json import dumps, loads
 
@@ -120,18 +120,19 @@ class Sessions:
             due, connection = self._waiting[0]
             await asyncio.sleep(max(0.0, due - self._cable.monotonic()))
             self._waiting.popleft()
-            positions, connection.restored_positions = connection.restored_positions, {}
-            if any(_is_held(connection, identifier) for identifier in positions):
-                task = asyncio.get_running_loop().create_task(self._release_late(connection, positions))
+            waiting = [each for each in connection.restored_positions if _is_held(connection, each)]
+            if waiting:
+                task = asyncio.get_running_loop().create_task(self._release_late(connection, waiting))
                 self._late.add(task)
                 task.add_done_callback(self._late.discard)
         self._watch = None
 
-    async def _release_late(self, connection: "Connection", positions: dict[str, Any]) -> None:
-        for identifier, stored in positions.items():
-            if _is_held(connection, identifier):
+    async def _release_late(self, connection: "Connection", identifiers: list[str]) -> None:
+        for identifier in identifiers:
+            # While the others were served, this one's client may have asked.
+            if connection.restored_positions.get(identifier) is not None and _is_held(connection, identifier):
                 subscription = connection.subscriptions[identifier]
-                await replay(subscription, positions_from(stored))
+                await replay_restored(subscription)
                 subscription.release()
 
     async def close(self) -> None:

@@ -5,9 +5,11 @@ from typing import ClassVar
 
 import pytest
 
+from lineside.bus import HistoryLimits
 from lineside.bus.memory import MemoryBroker
 from lineside.cable._channel import Channel
 from lineside.cable._identity import Identity
+from lineside.cable._limits import CableLimits
 from tests.cable.core.cables import EXT, V1, cable, client, identifier, messages, subscribe
 from tests.cable.core.test_replay import position
 from tests.cable.fakes import FakeClient, eventually, running
@@ -109,3 +111,37 @@ async def test_thousands_that_come_back_are_no_task_each() -> None:
             await again.send({"command": "history", "identifier": FEED, "history": {"streams": {}}})
             await again.receive(lambda frame: frame.get("type") == "confirm_history")
         assert len(asyncio.all_tasks()) <= tasks + 2
+
+
+async def test_a_restored_client_that_reads_slowly_is_not_served_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its replay takes longer than the time in which it has to ask for one."""
+    monkeypatch.setattr("lineside.cable._sessions._HISTORY_SECONDS", 0.05)
+    limits = CableLimits(outbox_bytes=4_000, history=HistoryLimits(messages=100))
+    async with running(node := cable([Feed], limits=limits)):
+        before = await _seen(node, None)
+        for _ in range(60):
+            await node.broadcast("feed", "x" * 500)
+        again = await client(node, EXT, identity=ALICE, restore=before.connection.id)
+        again.wire.unread_bytes = 2_000
+        await again.send({"command": "history", "identifier": FEED, "history": position(before)})
+        await eventually(lambda: again.connection.outbox.crowded)
+        await asyncio.sleep(0.2)
+        again.wire.unread_bytes = 0
+        await again.receive(lambda frame: frame.get("type") == "confirm_history")
+        assert messages(again, FEED) == ["x" * 500] * 60
+
+
+async def test_a_client_that_asks_when_it_has_been_served_already_is_told_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lineside.cable._sessions._HISTORY_SECONDS", 0.0)
+    async with running(node := cable([Feed])):
+        before = await _seen(node, None)
+        await node.broadcast("feed", 2)
+        again = await client(node, EXT, identity=ALICE, restore=before.connection.id)
+        await again.receive(lambda frame: frame.get("message") == 2)
+        await again.send({"command": "history", "identifier": FEED, "history": position(before)})
+        await again.receive(lambda frame: frame.get("type") == "reject_history")
+        assert messages(again, FEED) == [2]
