@@ -55,12 +55,7 @@ serve({
   forget({ client }) {
     cables.get(client).setSessionId('')
   },
-  subscribe({ client, channel, name, params }) {
-    const made = cables.get(client).subscribeTo(name, params)
-    channels.set(`${client}/${channel}`, made)
-    listen(client, channel, made)
-    return made.ensureSubscribed()
-  },
+  subscribe: enter,
   streamFromSigned({ client, channel, name }) {
     const made = cables.get(client).streamFromSigned(name)
     channels.set(`${client}/${channel}`, made)
@@ -85,6 +80,20 @@ serve({
   present: given => named(given).presence.info(),
   token: ({ client, token }) => waiting.get(client)(token)
 })
+
+function enter({ client, channel, name, params, persistent }) {
+  const made = cables.get(client).subscribeTo(name, params)
+  channels.set(`${client}/${channel}`, made)
+  listen(client, channel, made)
+  // The library gives a channel up, without a reason, when a cut hits it while its confirmation is on the way.
+  // An application that wants to stay subscribes again; the positions in its streams are kept by the cable.
+  if (persistent) {
+    const again = () => enter({ client, channel, name, params, persistent }).catch(() => {})
+    // In a later turn: the library forgets what it gave up behind this event.
+    made.on('close', error => error || setTimeout(again))
+  }
+  return made.ensureSubscribed()
+}
 
 // Asks the test for a token, as an app asks its server.
 async function refresh(client, transport) {

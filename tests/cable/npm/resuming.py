@@ -111,7 +111,8 @@ async def _enter(library: Driver, client: str, url: str, name: str, gate: asynci
     async with gate:
         await library.do("create", client=client, url=url, protocol="actioncable-v1-ext-json")
         await library.do("connect", client=client)
-        await library.do("subscribe", client=client, channel="room", name="Room", params={"name": name})
+        room = {"name": "Room", "params": {"name": name}, "persistent": True}
+        await library.do("subscribe", client=client, channel="room", **room)
 
 
 async def _all_seen(clients: dict[str, Driver], plan: Plan) -> None:
