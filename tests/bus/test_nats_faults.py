@@ -153,3 +153,25 @@ async def test_a_consumer_that_the_server_forgets_is_replaced(own: Nats) -> None
         await bus.publish("s", b"2", history=KEPT)
         await heard.has(2)
         assert heard.data == [b"1", b"2"]
+
+
+async def test_whoever_waits_for_the_server_does_not_hold_up_its_return(own: Nats) -> None:
+    """A call that needs the log waits for the connection, and bringing that back needs the log, too."""
+    async with Bus(own.url) as bus:
+        await bus.subscribe("s", Collector(), history=True)
+        own.kill()
+        await until(lambda: not bus.connected, what="the loss is noticed")
+        waiting = [asyncio.create_task(bus.publish("s", b"x", history=KEPT)) for _ in range(3)]
+        log, asked = bus.history._log, asyncio.Event()  # type: ignore[union-attr]
+        log.forget()
+
+        async def ensure() -> None:
+            asked.set()
+            await log.ensure(HistoryLimits())
+
+        waiting.append(asyncio.create_task(ensure()))  # type: ignore[arg-type]
+        await asked.wait()
+        await asyncio.sleep(0)
+        assert not log._lock.locked()
+        await asyncio.to_thread(own.restart)
+        await asyncio.gather(*waiting)

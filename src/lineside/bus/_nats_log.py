@@ -82,6 +82,10 @@ class NatsLog:
         known = self._known
         if known is not None and _covers(known, limits):
             return known
+        if session is None:
+            # Not inside the lock: whoever brings the connection back needs the log for that.
+            until = asyncio.get_running_loop().time() + self._jetstream.timeout_seconds
+            session = await self._jetstream.link.session(until=until)
         async with self._lock:
             known = self._known
             if known is None:
