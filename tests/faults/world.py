@@ -18,7 +18,8 @@ from tests.services import Server
 
 _DRAIN_SECONDS = 20.0
 _AFTERWARDS = 20
-_MEMORY_BYTES = 64 * 1024 * 1024
+_SETTLE_SECONDS = 10.0
+_MEBIBYTE = 1024 * 1024
 _T = TypeVar("_T")
 
 
@@ -71,6 +72,7 @@ class World:
     Attributes:
         clients: Who was there before the first message; the ledger judges them.
         streams: What they are subscribed to.
+        memory_mebibytes: How much a node's memory may grow.
         may_be_told: Gaps that are told are no fault: the row goes beyond the history's bounds.
     """
 
@@ -85,6 +87,7 @@ class World:
         self.streams = [f"{name}:0", f"{name}:1"]
         self.figures = Figures()
         self.may_be_told = False
+        self.memory_mebibytes = 64.0
         self._before: dict[Node, dict[str, Any]] = {}
 
     # -- traffic ------------------------------------------------------------------
@@ -214,23 +217,32 @@ class World:
     async def _grown(self) -> list[str]:
         """Look at the nodes that were there from the beginning, while their clients still are."""
         grown: list[str] = []
-        for node, before in self._before.items():
-            if node not in self.cluster.nodes or node.ended:
-                continue
-            now = await self.cluster.figures(node)
-            rss = (now["rss"] - before["rss"]) / 1024 / 1024
-            self.figures.measured["RSS grown, MiB"] = max(
-                rss, self.figures.measured.get("RSS grown, MiB", 0.0)
-            )
-            more = max(0, now["connections"] - before["connections"])
-            if now["rss"] - before["rss"] > _MEMORY_BYTES:
-                grown.append(f"a node's memory has grown by {rss:.0f} MiB")
-            # Clients that changed nodes bring their socket; all else comes back to where it was.
-            for name, spare in (("fds", 16), ("tasks", 16)):
-                if now[name] - before[name] > 3 * more + spare:
-                    grown.append(f"a node's {name} have grown from {before[name]} to {now[name]}")
-            if now["broken"]:
-                grown.append(f"{now['broken']} commands reached a channel in part")
+
+        async def settled() -> bool:
+            grown[:] = [said for node in self._before for said in await self._look_at(node)]
+            return not grown
+
+        # What is under way when the traffic ends comes to its end first.
+        with suppress(BoundMissedError):
+            await self.eventually(settled, seconds=_SETTLE_SECONDS, what="the nodes have settled")
+        return grown
+
+    async def _look_at(self, node: Node) -> list[str]:
+        if node not in self.cluster.nodes or node.ended:
+            return []
+        grown: list[str] = []
+        before, now = self._before[node], await self.cluster.figures(node)
+        rss = (now["rss"] - before["rss"]) / _MEBIBYTE
+        self.figures.measured["RSS grown, MiB"] = max(rss, self.figures.measured.get("RSS grown, MiB", 0.0))
+        more = max(0, now["connections"] - before["connections"])
+        if rss > self.memory_mebibytes:
+            grown.append(f"a node's memory has grown by {rss:.0f} MiB")
+        # Clients that changed nodes bring their socket; all else comes back to where it was.
+        for name, spare in (("fds", 16), ("tasks", 16)):
+            if now[name] - before[name] > 3 * more + spare:
+                grown.append(f"a node's {name} have grown from {before[name]} to {now[name]}")
+        if now["broken"]:
+            grown.append(f"{now['broken']} commands reached a channel in part")
         return grown
 
     def write(self, path: Path) -> None:
