@@ -5,7 +5,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from lineside.cable._cluster import Cluster
 from lineside.cable._codec import Codec
 from lineside.cable._connection import Connection, State
 from lineside.cable._drain import drain
+from lineside.cable._errors import CableConfigurationError
 from lineside.cable._events import HistoryRejection
 from lineside.cable._frame import Frame
 from lineside.cable._hub import Hub, LocalStream
@@ -107,34 +108,55 @@ class Cable(CableSDK):
         self.connections: dict[str, Connection] = {}
         self.emptied = asyncio.Event()
         self.accepting = False
+        self._running = False
 
     # -- life -----------------------------------------------------------------
 
     async def start(self) -> None:
         """Connect the bus, join the other nodes and take connections.
 
+        A start that fails, or is cancelled, leaves nothing open; it can be tried again.
+
         Raises:
             BusUnavailable: The bus does not answer.
+            CableConfigurationError: The cable runs already.
         """
+        if self._running:
+            raise CableConfigurationError("the cable runs already; stop it before it is started again")
         self.messages.check()
-        if self._owns_bus:
-            await self.bus.connect()
-        await self.cluster.start()
-        await self.events.start()
-        self.pulse.start()
+        self._running = True
+        try:
+            if self._owns_bus:
+                await self.bus.connect()
+            await self.cluster.start()
+            await self.events.start()
+            self.pulse.start()
+        except BaseException:
+            await self._close()
+            raise
         self.accepting = True
 
     async def stop(self) -> None:
-        """End every connection, leave the other nodes and close the bus."""
-        await self.drain(seconds=0.0)
-        await self.pulse.stop()
-        await self.sessions.close()
-        await self.events.stop(self.limits.close_seconds)
-        await self.questions.stop()
-        await self.cluster.stop()
-        self.flusher.close()
-        if self._owns_bus:
-            await self.bus.close()
+        """End every connection, leave the other nodes and close the bus; a second call does nothing."""
+        if not self._running:
+            return
+        try:
+            await self.drain(seconds=0.0)
+        finally:
+            await self._close()
+
+    async def _close(self) -> None:
+        self._running = False
+        # What fails to end must not keep the rest open. The last one that is put here is the first to end.
+        async with AsyncExitStack() as parts:
+            if self._owns_bus:
+                parts.push_async_callback(self.bus.close)
+            parts.callback(self.flusher.close)
+            parts.push_async_callback(self.cluster.stop)
+            parts.push_async_callback(self.questions.stop)
+            parts.push_async_callback(self.events.stop, self.limits.close_seconds)
+            parts.push_async_callback(self.sessions.close)
+            parts.push_async_callback(self.pulse.stop)
 
     async def drain(self, *, seconds: float) -> None:
         """Take no new connections, and send the clients away so that they come back spread over a time.

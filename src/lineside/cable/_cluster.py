@@ -13,7 +13,7 @@ from lineside.cable._subscription import INTERNAL
 from lineside.strict_json import dumps, loads
 
 if TYPE_CHECKING:
-    from lineside.bus import BusSubscription
+    from lineside.bus import BusSubscription, Registration
     from lineside.cable._cable import Cable
 
 __all__ = ["Cluster", "Command"]
@@ -46,6 +46,7 @@ class Cluster:
         self._inbox: asyncio.Queue[Message] = asyncio.Queue(maxsize=_MAX_PENDING)
         self._tasks: list[asyncio.Task[None]] = []
         self._beaten_at: float | None = None
+        self._restored: Registration | None = None
         self.info: dict[str, Any] = {}
 
     def on(self, name: str, command: Command) -> None:
@@ -60,6 +61,7 @@ class Cluster:
     async def start(self) -> None:
         """Join the other nodes."""
         bus = self._cable.bus
+        self._inbox, self._beaten_at = asyncio.Queue(maxsize=_MAX_PENDING), None
         for stream in (_NODES, _NODE + bus.node):
             self._subscriptions.append(await bus.subscribe(stream, self._listen))
         await self._beat()
@@ -69,17 +71,23 @@ class Cluster:
 
     async def stop(self) -> None:
         """Leave the other nodes."""
-        self._restored.close()
+        if self._restored is not None:
+            self._restored.close()
+            self._restored = None
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        membership = self._cable.bus.membership
+            self._tasks = []
+        bus = self._cable.bus
+        subscriptions, self._subscriptions = self._subscriptions, []
+        if not bus.open:
+            return
         try:
-            for subscription in self._subscriptions:
+            for subscription in subscriptions:
                 await subscription.close()
-            if membership is not None:
-                await membership.depart(self._cable.bus.node)
+            if bus.membership is not None:
+                await bus.membership.depart(bus.node)
         except BusError:
             _logger.warning("the node left without a word: the bus does not answer", exc_info=True)
 

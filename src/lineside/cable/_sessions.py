@@ -139,6 +139,7 @@ class Sessions:
         """Stop waiting for clients."""
         self._waiting.clear()
         tasks = [*self._late, *([] if self._watch is None else [self._watch])]
+        self._watch = None
         for task in tasks:
             task.cancel()
         if tasks:

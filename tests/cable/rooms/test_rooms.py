@@ -9,7 +9,7 @@ import pytest
 from lineside.cable._cable import Cable
 from lineside.cable._errors import RequestFailed
 from lineside.cable._limits import CableLimits
-from tests.cable.fakes import FakeClient, client, running
+from tests.cable.fakes import FakeClient, client, eventually, running
 from tests.cable.rooms.conftest import ALL, over_every_bus
 
 pytestmark = [pytest.mark.anyio, over_every_bus]
@@ -259,7 +259,8 @@ async def test_a_client_that_reads_slowly_is_told_that_it_missed_something(
         alice = await member(cable, "alice")
         alice.wire.unread_bytes = 10_000_000
         for number in range(30):
-            await cable.rooms.broadcast("r1", number)
+            # A wire is asked how it goes once it has been given something.
+            await cable.rooms.broadcast("r1", [number, "x" * 100_000])
         await cable.rooms.broadcast("r1", "last", type="last")
         await eventually(lambda: cable.stats.slow_clients)
         alice.wire.unread_bytes = 0
