@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from lineside.bus import BusUnavailable, _tasks
-from lineside.bus._redis_commands import Errors, RedisCommands
+from lineside.bus._redis._commands import Errors, RedisCommands
 
 pytestmark = pytest.mark.anyio
 

@@ -24,11 +24,11 @@ from lineside.bus._envelope import Envelope
 from lineside.bus._errors import BusClosedError, BusUnavailable
 from lineside.bus._message import Message, Position
 from lineside.bus._options import BackendOptions
-from lineside.bus._redis_commands import Errors, RedisCommands
-from lineside.bus._redis_history import RedisHistory
-from lineside.bus._redis_presence import RedisMembership, RedisPresence
-from lineside.bus._redis_scripts import ADOPT
-from lineside.bus._redis_subscriber import Link, RedisSubscriber
+from lineside.bus._redis._commands import Errors, RedisCommands
+from lineside.bus._redis._history import RedisHistory
+from lineside.bus._redis._presence import RedisMembership, RedisPresence
+from lineside.bus._redis._scripts import ADOPT
+from lineside.bus._redis._subscriber import Link, RedisSubscriber
 from lineside.exceptions import ConfigurationError, MissingDependencyError
 
 try:

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from lineside.bus._contract import Departed, Joined, Left, Member, Node
 from lineside.bus._errors import AlreadyJoinedError, GroupFullError
-from lineside.bus._redis_commands import RedisCommands
-from lineside.bus._redis_scripts import BEAT, EXPIRE, JOIN, LEAVE, MEMBERS, NODES, REMOVE
+from lineside.bus._redis._commands import RedisCommands
+from lineside.bus._redis._scripts import BEAT, EXPIRE, JOIN, LEAVE, MEMBERS, NODES, REMOVE
 from lineside.exceptions import InvalidJSONError
 from lineside.strict_json import dumps, loads
 
