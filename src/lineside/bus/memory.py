@@ -24,8 +24,8 @@ from typing import Self
 
 from lineside.bus._contract import History, Membership, Presence, Receiver
 from lineside.bus._errors import BusClosedError
-from lineside.bus._memory_log import MemoryLogs
-from lineside.bus._memory_presence import MemoryMembership, MemoryPresence
+from lineside.bus._memory._log import MemoryLogs
+from lineside.bus._memory._presence import MemoryMembership, MemoryPresence
 from lineside.bus._message import HistoryLimits, Message, Position, Published, Slice
 from lineside.bus._options import BackendOptions
 

@@ -1,0 +1,1 @@
+"""What is kept and who is there, in this process alone."""
