@@ -24,17 +24,17 @@ from lineside.bus._envelope import Envelope
 from lineside.bus._errors import BusError, BusUnavailable
 from lineside.bus._message import Message
 from lineside.bus._options import BackendOptions
-from lineside.bus._postgres_channels import channel_of, token_of
-from lineside.bus._postgres_groups import PostgresMembership, PostgresPresence
-from lineside.bus._postgres_history import PostgresHistory
-from lineside.bus._postgres_listener import PostgresListener
-from lineside.bus._postgres_pool import PostgresPool
-from lineside.bus._postgres_schema import SCHEMA
-from lineside.bus._postgres_streams import PostgresStreams
+from lineside.bus._postgres._channels import channel_of, token_of
+from lineside.bus._postgres._groups import PostgresMembership, PostgresPresence
+from lineside.bus._postgres._history import PostgresHistory
+from lineside.bus._postgres._listener import PostgresListener
+from lineside.bus._postgres._pool import PostgresPool
+from lineside.bus._postgres._schema import SCHEMA
+from lineside.bus._postgres._streams import PostgresStreams
 from lineside.exceptions import MissingDependencyError
 
 try:
-    from lineside.bus._postgres_client import prepare
+    from lineside.bus._postgres._client import prepare
 except ImportError as missing:
     raise MissingDependencyError("asyncpg", extra="postgres") from missing
 

@@ -13,9 +13,9 @@ from lineside.bus._envelope import Envelope
 from lineside.bus._errors import BusError
 from lineside.bus._message import Position
 from lineside.bus._options import BackendOptions
-from lineside.bus._postgres_channels import channel_of, token_of
-from lineside.bus._postgres_listener import PostgresListener
-from lineside.bus._postgres_pool import PostgresPool
+from lineside.bus._postgres._channels import channel_of, token_of
+from lineside.bus._postgres._listener import PostgresListener
+from lineside.bus._postgres._pool import PostgresPool
 
 __all__ = ["PostgresStreams"]
 

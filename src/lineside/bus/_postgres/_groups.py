@@ -6,7 +6,7 @@ from typing import Any, Final
 from lineside.bus._contract import Departed, Joined, Left, Member, Node
 from lineside.bus._errors import AlreadyJoinedError, GroupFullError
 from lineside.bus._options import BackendOptions
-from lineside.bus._postgres_pool import PostgresPool
+from lineside.bus._postgres._pool import PostgresPool
 from lineside.strict_json import dumps, loads
 
 __all__ = ["PostgresMembership", "PostgresPresence"]

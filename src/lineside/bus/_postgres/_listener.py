@@ -8,7 +8,7 @@ from typing import Final
 
 from lineside.bus._backoff import Backoff
 from lineside.bus._errors import BusClosedError, BusUnavailable
-from lineside.bus._postgres_client import Connection, connect, run
+from lineside.bus._postgres._client import Connection, connect, run
 
 __all__ = ["PostgresListener"]
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 from lineside.bus._envelope import Envelope
 from lineside.bus._message import HistoryLimits, Message, Position, Published, Slice
 from lineside.bus._options import BackendOptions
-from lineside.bus._postgres_channels import channel_of, token_of
-from lineside.bus._postgres_pool import PostgresPool
+from lineside.bus._postgres._channels import channel_of, token_of
+from lineside.bus._postgres._pool import PostgresPool
 
 __all__ = ["PostgresHistory"]
 

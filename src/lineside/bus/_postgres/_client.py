@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import asyncpg  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 
 from lineside.bus._errors import BusError, BusUnavailable
-from lineside.bus._postgres_schema import MARK, SCHEMA
+from lineside.bus._postgres._schema import MARK, SCHEMA
 from lineside.exceptions import ConfigurationError
 
 __all__ = ["Connection", "connect", "prepare", "run"]

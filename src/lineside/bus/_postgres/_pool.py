@@ -6,7 +6,7 @@ from typing import Any, Final
 from lineside.bus._backoff import Backoff
 from lineside.bus._errors import BusClosedError, BusUnavailable
 from lineside.bus._options import BackendOptions
-from lineside.bus._postgres_client import Connection, connect, prepare, run
+from lineside.bus._postgres._client import Connection, connect, prepare, run
 
 __all__ = ["PostgresPool"]
 
