@@ -15,9 +15,9 @@ from lineside.bus import (
     HistoryLimits,
     MessageTooLargeError,
 )
-from lineside.bus._nats_jetstream import place_of, seconds_of
-from lineside.bus._nats_known import Known
-from lineside.bus._nats_subjects import Subjects, token_of
+from lineside.bus._nats._jetstream import place_of, seconds_of
+from lineside.bus._nats._known import Known
+from lineside.bus._nats._subjects import Subjects, token_of
 from lineside.bus.nats import NatsBackend
 from lineside.exceptions import ConfigurationError
 from lineside.testing._bus_nodes import Collector

@@ -7,7 +7,7 @@ import pytest
 import uvloop
 
 from lineside.bus import Bus
-from lineside.bus._nats_client import NatsSession
+from lineside.bus._nats._client import NatsSession
 from lineside.bus._stats import BusStats
 from lineside.testing._bus_nodes import Collector, until
 from tests.bus.ledger import Ledger

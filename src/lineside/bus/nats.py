@@ -22,23 +22,23 @@ from lineside.bus._contract import History, Membership, Presence, Receiver
 from lineside.bus._envelope import Envelope
 from lineside.bus._errors import BusUnavailable
 from lineside.bus._message import Discontinuity, Message
-from lineside.bus._nats_core import NatsStreams
-from lineside.bus._nats_gap import Gap
-from lineside.bus._nats_history import NatsHistory
-from lineside.bus._nats_jetstream import JetStream
-from lineside.bus._nats_link import NatsLink
-from lineside.bus._nats_log import NatsLog
-from lineside.bus._nats_membership import NatsMembership
-from lineside.bus._nats_presence import NatsPresence
-from lineside.bus._nats_reader import NatsReader
-from lineside.bus._nats_session import Session
-from lineside.bus._nats_state import NatsState
-from lineside.bus._nats_subjects import Subjects
+from lineside.bus._nats._core import NatsStreams
+from lineside.bus._nats._gap import Gap
+from lineside.bus._nats._history import NatsHistory
+from lineside.bus._nats._jetstream import JetStream
+from lineside.bus._nats._link import NatsLink
+from lineside.bus._nats._log import NatsLog
+from lineside.bus._nats._membership import NatsMembership
+from lineside.bus._nats._presence import NatsPresence
+from lineside.bus._nats._reader import NatsReader
+from lineside.bus._nats._session import Session
+from lineside.bus._nats._state import NatsState
+from lineside.bus._nats._subjects import Subjects
 from lineside.bus._options import BackendOptions
 from lineside.exceptions import ConfigurationError, MissingDependencyError
 
 try:
-    from lineside.bus._nats_client import dial
+    from lineside.bus._nats._client import dial
 except ImportError as missing:
     raise MissingDependencyError("nats", extra="nats") from missing
 

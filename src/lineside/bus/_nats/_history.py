@@ -8,13 +8,13 @@ from lineside.bus._backoff import Backoff
 from lineside.bus._envelope import Envelope
 from lineside.bus._errors import BusUnavailable, MessageTooLargeError
 from lineside.bus._message import HistoryLimits, Message, Position, Published, Slice
-from lineside.bus._nats_consumer import fetch
-from lineside.bus._nats_gap import oldest_sequence
-from lineside.bus._nats_jetstream import JetStream, Stored
-from lineside.bus._nats_log import LogState, NatsLog
-from lineside.bus._nats_reader import NatsReader
-from lineside.bus._nats_subjects import Subjects, token_of
-from lineside.bus._nats_view import KEEP, View, within_limits
+from lineside.bus._nats._consumer import fetch
+from lineside.bus._nats._gap import oldest_sequence
+from lineside.bus._nats._jetstream import JetStream, Stored
+from lineside.bus._nats._log import LogState, NatsLog
+from lineside.bus._nats._reader import NatsReader
+from lineside.bus._nats._subjects import Subjects, token_of
+from lineside.bus._nats._view import KEEP, View, within_limits
 from lineside.bus._options import BackendOptions
 
 __all__ = ["NatsHistory"]

@@ -10,9 +10,9 @@ from lineside.bus._contract import Receiver
 from lineside.bus._envelope import Envelope
 from lineside.bus._errors import BusUnavailable
 from lineside.bus._message import Message, Position
-from lineside.bus._nats_link import NatsLink
-from lineside.bus._nats_session import Session
-from lineside.bus._nats_subjects import Subjects, token_of
+from lineside.bus._nats._link import NatsLink
+from lineside.bus._nats._session import Session
+from lineside.bus._nats._subjects import Subjects, token_of
 from lineside.bus._options import BackendOptions
 
 __all__ = ["NatsStreams"]

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from lineside.bus._errors import BusUnavailable
-from lineside.bus._nats_jetstream import JetStream, Stored, place_of
-from lineside.bus._nats_session import Delivery, Session
+from lineside.bus._nats._jetstream import JetStream, Stored, place_of
+from lineside.bus._nats._session import Delivery, Session
 
 __all__ = ["fetch", "open_consumer"]
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from lineside.bus._backoff import Backoff
 from lineside.bus._errors import BusClosedError, BusUnavailable
-from lineside.bus._nats_session import Dial, Session
+from lineside.bus._nats._session import Dial, Session
 
 __all__ = ["NatsLink"]
 

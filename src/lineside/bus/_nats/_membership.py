@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from lineside.bus._contract import Node
-from lineside.bus._nats_bucket import Entry
-from lineside.bus._nats_state import NatsState
-from lineside.bus._nats_subjects import token_of
+from lineside.bus._nats._bucket import Entry
+from lineside.bus._nats._state import NatsState
+from lineside.bus._nats._subjects import token_of
 from lineside.strict_json import dumps, loads
 
 __all__ = ["NatsMembership", "lease_runs", "node_key"]

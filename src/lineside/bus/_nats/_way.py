@@ -3,8 +3,8 @@
 import asyncio
 import time
 
-from lineside.bus._nats_known import Known
-from lineside.bus._nats_log import LogState
+from lineside.bus._nats._known import Known
+from lineside.bus._nats._log import LogState
 
 __all__ = ["Way"]
 

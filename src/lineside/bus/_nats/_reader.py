@@ -13,13 +13,13 @@ from typing import Any, Final
 from lineside.bus._backoff import Backoff
 from lineside.bus._errors import BusUnavailable
 from lineside.bus._message import HistoryLimits
-from lineside.bus._nats_consumer import open_consumer
-from lineside.bus._nats_gap import Gap
-from lineside.bus._nats_jetstream import JetStream, Place, place_of
-from lineside.bus._nats_log import LogState, NatsLog
-from lineside.bus._nats_session import Delivery, Session
-from lineside.bus._nats_subjects import Subjects
-from lineside.bus._nats_way import Way
+from lineside.bus._nats._consumer import open_consumer
+from lineside.bus._nats._gap import Gap
+from lineside.bus._nats._jetstream import JetStream, Place, place_of
+from lineside.bus._nats._log import LogState, NatsLog
+from lineside.bus._nats._session import Delivery, Session
+from lineside.bus._nats._subjects import Subjects
+from lineside.bus._nats._way import Way
 
 __all__ = ["NatsReader"]
 

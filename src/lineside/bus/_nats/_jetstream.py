@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from lineside.bus._errors import BusUnavailable
-from lineside.bus._nats_link import NatsLink
-from lineside.bus._nats_session import NobodyAnswers, Session
+from lineside.bus._nats._link import NatsLink
+from lineside.bus._nats._session import NobodyAnswers, Session
 from lineside.exceptions import InvalidJSONError, PayloadTooLargeError
 from lineside.strict_json import dumps, loads
 

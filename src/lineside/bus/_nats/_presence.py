@@ -10,10 +10,10 @@ from typing import Any, Final, TypeVar
 from lineside.bus._contract import Departed, Joined, Left, Member
 from lineside.bus._errors import AlreadyJoinedError, GroupFullError
 from lineside.bus._locks import Locks
-from lineside.bus._nats_bucket import Entry
-from lineside.bus._nats_membership import lease_runs, node_key
-from lineside.bus._nats_state import NatsState
-from lineside.bus._nats_subjects import token_of
+from lineside.bus._nats._bucket import Entry
+from lineside.bus._nats._membership import lease_runs, node_key
+from lineside.bus._nats._state import NatsState
+from lineside.bus._nats._subjects import token_of
 from lineside.strict_json import dumps, loads
 
 __all__ = ["NatsPresence"]

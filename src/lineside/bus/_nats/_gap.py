@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from lineside.bus._message import Discontinuity
-from lineside.bus._nats_jetstream import JetStream
-from lineside.bus._nats_log import NatsLog
-from lineside.bus._nats_session import Session
-from lineside.bus._nats_subjects import Subjects
+from lineside.bus._nats._jetstream import JetStream
+from lineside.bus._nats._log import NatsLog
+from lineside.bus._nats._session import Session
+from lineside.bus._nats._subjects import Subjects
 
 __all__ = ["Gap", "oldest_sequence"]
 

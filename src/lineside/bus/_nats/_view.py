@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from lineside.bus._nats_jetstream import Stored
+from lineside.bus._nats._jetstream import Stored
 
 __all__ = ["KEEP", "View", "within_limits"]
 

@@ -16,7 +16,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error, MaxPayloadError, NoServersError, SlowConsumerError
 
 from lineside.bus._errors import BusUnavailable, MessageTooLargeError
-from lineside.bus._nats_session import Delivery, NobodyAnswers, Taker
+from lineside.bus._nats._session import Delivery, NobodyAnswers, Taker
 from lineside.bus._stats import BusStats
 
 __all__ = ["dial"]

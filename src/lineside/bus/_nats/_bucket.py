@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lineside.bus._nats_jetstream import (
+from lineside.bus._nats._jetstream import (
     NO_STREAM,
     STREAM_EXISTS,
     WRONG_LAST_SEQUENCE,
     JetStream,
     JetStreamError,
 )
-from lineside.bus._nats_session import NobodyAnswers
+from lineside.bus._nats._session import NobodyAnswers
 
 __all__ = ["Bucket", "Entry"]
 

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from lineside.bus._backoff import Backoff
 from lineside.bus._errors import BusUnavailable
-from lineside.bus._nats_bucket import Bucket, Entry
-from lineside.bus._nats_jetstream import JetStream, JetStreamError
+from lineside.bus._nats._bucket import Bucket, Entry
+from lineside.bus._nats._jetstream import JetStream, JetStreamError
 from lineside.bus._options import BackendOptions
 
 __all__ = ["NatsState"]

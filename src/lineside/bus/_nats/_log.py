@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from lineside.bus._errors import BusError
 from lineside.bus._message import HistoryLimits
-from lineside.bus._nats_jetstream import NO_STREAM, STREAM_EXISTS, JetStream, JetStreamError, seconds_of
-from lineside.bus._nats_session import Session
-from lineside.bus._nats_subjects import Subjects
+from lineside.bus._nats._jetstream import NO_STREAM, STREAM_EXISTS, JetStream, JetStreamError, seconds_of
+from lineside.bus._nats._session import Session
+from lineside.bus._nats._subjects import Subjects
 from lineside.exceptions import ConfigurationError
 
 __all__ = ["LogState", "NatsLog"]

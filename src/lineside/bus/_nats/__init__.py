@@ -1,0 +1,1 @@
+"""What is kept, who is there and what is live, on NATS."""
