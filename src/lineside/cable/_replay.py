@@ -13,10 +13,12 @@ from lineside.cable._commands import HistoryRequest
 from lineside.cable._events import HistoryConfirmation, HistoryRejection
 from lineside.cable._subscription import Subscription
 
-__all__ = ["positions_of", "replay", "replay_restored"]
+__all__ = ["CLOSE_TRY_AGAIN", "positions_of", "replay", "replay_restored"]
 
 
 CLOSE_TRY_AGAIN: Final = 1013
+"""IANA's "Try Again Later" (the registry of RFC 6455 section 11.7)."""
+
 _NOT_RESTORED: Final = object()
 
 

@@ -22,7 +22,7 @@ from lineside.cable._dispatcher import ACK
 from lineside.cable._errors import ErrorCode, RequestFailed, UnknownChannelError
 from lineside.cable._events import Confirmation, HistoryConfirmation, Rejection, Reply, Unsubscription
 from lineside.cable._message import EXCLUDE
-from lineside.cable._replay import replay
+from lineside.cable._replay import CLOSE_TRY_AGAIN, replay
 from lineside.cable._subscription import Subscription
 from lineside.strict_json import dumps
 
@@ -87,7 +87,11 @@ async def _subscribe(connection: "Connection", command: Subscribe) -> None:
         subscription = await open_subscription(connection, identifier)
     except RequestFailed as failure:
         connection.cable.stats.failed(failure.code)
-        connection.send(Rejection(identifier, failure.message, failure.code, command.request_id))
+        if failure.code == ErrorCode.TIMEOUT and not connection.codec.replies:
+            # A rejection would be for good: the client comes back, and asks again.
+            connection.disconnect("unavailable", reconnect=True, code=CLOSE_TRY_AGAIN)
+        else:
+            connection.send(Rejection(identifier, failure.message, failure.code, command.request_id))
         return
     await _confirm(subscription, command, command.history)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lineside.bus import BusUnavailable
 from lineside.cable._channel import Channel
 from lineside.cable._limits import CableLimits
 from tests.cable.core.cables import EXT, V1, cable, client, identifier, messages, subscribe, types
@@ -153,3 +154,22 @@ async def test_too_many_subscriptions_are_rejected() -> None:
             "confirm_subscription",
             "reject_subscription",
         ]
+
+
+@pytest.mark.parametrize("protocol", [EXT, V1])
+async def test_a_subscription_that_fails_because_the_bus_is_away_is_asked_for_again(protocol: str) -> None:
+    """A rejection would be for good, and its client would never come back."""
+    async with running(node := cable([Room])):
+        attach = node.hub.attach
+
+        async def unavailable(*_: Any, **__: Any) -> None:
+            raise BusUnavailable("the bus is away")
+
+        node.hub.attach = unavailable  # type: ignore[method-assign]
+        alice = await client(node, protocol)
+        await alice.send({"command": "subscribe", "identifier": ROOM})
+        left = await alice.receive(lambda frame: frame.get("type") in ("disconnect", "reject_subscription"))
+        assert (left["type"], left.get("reconnect")) == ("disconnect", True)
+        node.hub.attach = attach  # type: ignore[method-assign]
+        again = await client(node, protocol)
+        assert (await subscribe(again, ROOM))["type"] == "confirm_subscription"
