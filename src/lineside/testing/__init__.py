@@ -13,6 +13,29 @@
         client.get("/posts").assert_status(200).assert_json(["Hello"])
         client.get("/nothing").assert_problem(404, "Not Found")
 
+A cable's channels, connections and broadcasts are tested without sockets:
+
+    import asyncio
+    from lineside.cable import Channel
+    from lineside.testing import assert_broadcast_on, channel_test
+
+    class Chat(Channel):
+        public = True
+
+        async def subscribed(self, room: int) -> None:
+            await self.stream_from(f"room:{room}")
+
+        async def speak(self, text: str) -> None:
+            await self.broadcast(f"room:{self.params['room']}", {"text": text})
+
+    async def test_speaking() -> None:
+        async with channel_test(Chat, room=1) as chat:
+            chat.assert_has_stream("room:1")
+            async with assert_broadcast_on(chat.cable, "room:1", {"text": "Hello"}):
+                await chat.perform("speak", text="Hello")
+
+    asyncio.run(test_speaking())
+
 Any FastAPI app will do; it need not use anything else of ours. The pytest plugin, which is there as
 soon as lineside is installed, has the fixtures ``test_app`` and ``capture_events``.
 """
@@ -39,7 +62,8 @@ if typing.TYPE_CHECKING:
         broadcasts,
         present_on,
     )
-    from lineside.testing._cable_channel import ChannelTest, channel_test
+    from lineside.testing._cable_channel import channel_test
+    from lineside.testing._cable_channel_test import ChannelTest
     from lineside.testing._cable_client import CableClient
     from lineside.testing._cable_connect import assert_reject_connection, connect
     from lineside.testing._cable_refusals import ConnectionRejected
@@ -50,7 +74,7 @@ if typing.TYPE_CHECKING:
 _LAZY = {
     "CableClient": "_cable_client",
     "CableSubscription": "_cable_subscription",
-    "ChannelTest": "_cable_channel",
+    "ChannelTest": "_cable_channel_test",
     "ConnectionRejected": "_cable_refusals",
     "assert_broadcast_on": "_cable_broadcasts",
     "assert_broadcasts": "_cable_broadcasts",

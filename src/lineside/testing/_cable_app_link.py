@@ -12,7 +12,7 @@ from lineside.testing._cable_direct_link import Closed, Take
 from lineside.testing._cable_refusals import ConnectionRejected
 from lineside.testing._cable_target import cables_in
 
-__all__ = ["AppLink", "websocket_scope"]
+__all__ = ["AppLink", "request_headers", "websocket_scope"]
 
 _MARK: Final = "lineside.testing.client"
 _GONE: Final = {"type": "websocket.disconnect", "code": 1000}
@@ -108,6 +108,28 @@ class AppLink:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
             self._closed(1011, f"the app has raised {task.exception()!r}")
+
+
+def request_headers(
+    given: Mapping[str, str] | None,
+    cookies: Mapping[str, str] | None,
+    token: str | None,
+    origin: str | None,
+) -> dict[str, str]:
+    """Return the headers of a request.
+
+    Args:
+        given: The test's own, which win.
+        cookies: Sent as ``Cookie``.
+        token: Sent as ``Authorization: Bearer``.
+        origin: Sent as ``Origin``; None for none.
+    """
+    headers = {} if origin is None else {"Origin": origin}
+    if cookies:
+        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    return headers | dict(given or {})
 
 
 def websocket_scope(

@@ -2,37 +2,24 @@
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
-from itertools import count
 from types import TracebackType
 from typing import Any, Final, Self
 
-from lineside.cable import Cable, Connection, Identity, RequestFailed
+from lineside.cable import Cable, Connection, Identity
 from lineside.cable.codecs import (
-    Command,
-    Confirmation,
     Disconnection,
     Event,
-    Failure,
     HistoryRequest,
-    Perform,
-    Ping,
-    PongEvent,
-    PresenceInfo,
-    PresenceQuery,
-    Rejection,
     Reply,
     Request,
     Subscribe,
-    Welcome,
 )
 from lineside.exceptions import ConfigurationError
 from lineside.strict_json import dumps
-from lineside.testing._cable_app_link import AppLink, websocket_scope
+from lineside.testing._cable_app_link import AppLink, request_headers, websocket_scope
+from lineside.testing._cable_conversation import Conversation
 from lineside.testing._cable_dialects import dialect_named
 from lineside.testing._cable_direct_link import DirectLink, Link
-from lineside.testing._cable_inbox import Inbox
-from lineside.testing._cable_refusals import ConnectionRejected
 from lineside.testing._cable_running import running
 from lineside.testing._cable_subscription import CableSubscription
 
@@ -67,9 +54,6 @@ class CableClient:
         token: Sent as ``Authorization: Bearer``.
         origin: The page that connects; default: one of the app's own. None for no browser.
         deadline_seconds: How long the test waits for anything.
-
-    Attributes:
-        inbox: All that has arrived.
     """
 
     def __init__(
@@ -90,15 +74,12 @@ class CableClient:
                 "identity= is for a Cable; over an app its own authentication decides: give headers=, "
                 "cookies= or token=, or set app.dependency_overrides"
             )
-        self.inbox = Inbox(deadline_seconds)
+        self._talk = Conversation(dialect_named(protocol), deadline_seconds=deadline_seconds)
         self._target = app_or_cable
         self._path = path
-        self._dialect = dialect_named(protocol)
         self._identity = identity or _NOBODY
-        self._headers = _headers(headers, cookies, token, origin)
-        self._numbers = count(1)
+        self._headers = request_headers(headers, cookies, token, origin)
         self._messages_read = 0
-        self._link: Link | None = None
         self._stack = AsyncExitStack()
 
     async def connect(self) -> Self:
@@ -107,14 +88,14 @@ class CableClient:
         Raises:
             ConnectionRejected: The client is not let in.
         """
-        if self._link is not None:
+        if self._talk.link is not None:
             raise ConfigurationError("this client has been connected before; make another one")
         async with AsyncExitStack() as stack:
             state = await stack.enter_async_context(running(self._target))
-            self._link = self._linked(state)
-            stack.push_async_callback(self._link.close)
-            await self._link.open()
-            await self._greeted()
+            link = self._talk.link = self._linked(state)
+            stack.push_async_callback(link.close)
+            await link.open()
+            await self._talk.begin()
             self._stack = stack.pop_all()
         return self
 
@@ -137,20 +118,27 @@ class CableClient:
         Raises:
             ConfigurationError: There is none (any more).
         """
-        found = None if self._link is None else self._link.connection
+        found = None if self._talk.link is None else self._talk.link.connection
         if found is None:
             raise ConfigurationError("the client is not connected to a cable of this app")
         return found
 
     @property
+    def events(self) -> list[Event]:
+        """Everything that has come so far but pings, as `lineside.cable.codecs` has it."""
+        return list(self._talk.inbox.events)
+
+    @property
     def messages(self) -> list[Reply]:
         """What has come so far that belongs to no subscription: each with its ``type`` and ``data``."""
-        return [each for each in self.inbox.events if isinstance(each, Reply) and each.request_id is None]
+        return [
+            each for each in self._talk.inbox.events if isinstance(each, Reply) and each.request_id is None
+        ]
 
     @property
     def disconnection(self) -> Disconnection | None:
         """What the server has said before it closed: its ``reason``, and ``reconnect``."""
-        said = [each for each in self.inbox.events if isinstance(each, Disconnection)]
+        said = [each for each in self._talk.inbox.events if isinstance(each, Disconnection)]
         return said[0] if said else None
 
     async def subscribe(
@@ -179,7 +167,7 @@ class CableClient:
             AssertionError: No answer comes; or the channel does not allow the presence.
         """
         identifier = dumps({"channel": channel, **(params or {}), **more_params}).decode()
-        subscription = CableSubscription(self, channel, identifier)
+        subscription = CableSubscription(self._talk, channel, identifier)
         history = None if since is None else HistoryRequest(since=since)
         await subscription.begin(Subscribe(identifier, history, {} if presence else None))
         return subscription
@@ -194,7 +182,7 @@ class CableClient:
         Raises:
             RequestFailed: It could not be done.
         """
-        answer = await self.ask(Request(type, data))
+        answer = await self._talk.ask(Request(type, data))
         assert isinstance(answer, Reply), answer
         return answer.data
 
@@ -213,7 +201,7 @@ class CableClient:
             unread = list(enumerate(self.messages))[self._messages_read :]
             return next((each for each in unread if type in (None, each[1].type)), None)
 
-        number, found = await self.inbox.until(look, f"a message of type {type or 'any'}")
+        number, found = await self._talk.inbox.until(look, f"a message of type {type or 'any'}")
         self._messages_read = number + 1
         return found.data
 
@@ -223,121 +211,35 @@ class CableClient:
         Raises:
             AssertionError: It does not within the deadline.
         """
-        code, _ = await self.inbox.until(lambda: self.inbox.closed, "the server to close the connection")
+        code, _ = await self._talk.inbox.until(
+            lambda: self._talk.inbox.closed, "the server to close the connection"
+        )
         return code
 
     async def settle(self) -> None:
         """Return when all has arrived that the server has sent to this client until now."""
-        if self._dialect.replies:
-            await self.ask(Request("ping", {}), fails=False)
-        elif self._dialect.barriers:
-            await self.ask(Ping())
-        else:
-            # Rails' protocol answers nothing but this.
-            await self.ask(Subscribe(dumps({"channel": f"settle {next(self._numbers)}"}).decode()))
-
-    async def ask(self, command: Command, *, fails: bool = True) -> Event | None:
-        """Send a command, and return its answer; None where the protocol has none.
-
-        Args:
-            command: What to ask for.
-            fails: Raise a failure, in place of returning it.
-
-        Raises:
-            RequestFailed: It could not be done.
-            AssertionError: No answer comes.
-        """
-        if self._dialect.replies:
-            return await self._ask_by_number(command, fails=fails)
-        since = len(self.inbox.events)
-        await self.send(self._dialect.write(command))
-        if isinstance(command, Perform) and self._dialect.barriers:
-            # It waits behind the action, in the same lane; so does its answer.
-            behind = PresenceQuery(command.identifier)
-            await self.send(self._dialect.write(behind))
-            await self._answer_to(behind, (PresenceInfo,), since)
-            return None
-        kinds = _ANSWERS.get(type(command))
-        return None if kinds is None else await self._answer_to(command, kinds, since)
+        await self._talk.settle()
 
     async def send(self, frame: str) -> None:
-        """Send a frame as it is.
+        """Send a frame as it is, for instance a broken one.
 
         Args:
             frame: Its text.
         """
-        if self._link is None:
-            raise ConfigurationError("the client is not connected: write `async with CableClient(...)`")
-        await self._link.send(frame)
-
-    async def _ask_by_number(self, command: Any, *, fails: bool) -> Event:
-        since, number = len(self.inbox.events), next(self._numbers)
-        await self.send(self._dialect.write(replace(command, request_id=number)))
-        answer = await self.inbox.event(
-            lambda event: getattr(event, "request_id", None) == number,
-            f"an answer to {command}",
-            since=since,
-        )
-        if fails and isinstance(answer, Failure):
-            raise RequestFailed(answer.code, answer.message, details=answer.details)
-        return answer
-
-    async def _answer_to(self, command: Command, kinds: tuple[type[Event], ...], since: int) -> Event:
-        asked = getattr(command, "identifier", None)
-
-        def matches(event: Event) -> bool:
-            return isinstance(event, kinds) and getattr(event, "identifier", None) == asked
-
-        return await self.inbox.event(matches, f"an answer to {command}", since=since)
-
-    def _take(self, frame: str | bytes) -> None:
-        self.inbox.add(self._dialect.read(frame))
+        await self._talk.send(frame)
 
     def _linked(self, state: Mapping[str, Any]) -> Link:
         if isinstance(self._target, Cable):
             return DirectLink(
                 self._target,
-                codec=self._dialect.name,
+                codec=self._talk.dialect.name,
                 identity=self._identity,
-                take=self._take,
-                closed=self.inbox.close,
+                take=self._talk.take,
+                closed=self._talk.inbox.close,
             )
-        offered = [] if self._dialect.subprotocol is None else [self._dialect.subprotocol]
+        offered = [] if self._talk.dialect.subprotocol is None else [self._talk.dialect.subprotocol]
         scope = websocket_scope(self._path, subprotocols=offered, headers=self._headers, state=state)
-        return AppLink(self._target, scope=scope, take=self._take, closed=self.inbox.close)
-
-    async def _greeted(self) -> None:
-        try:
-            if self._dialect.welcomes:
-                await self.inbox.event(lambda event: isinstance(event, Welcome), "a welcome", since=0)
-            else:
-                await self.settle()
-        except AssertionError:
-            if self.inbox.closed is None:
-                raise
-            code, reason = self.inbox.closed
-            raise ConnectionRejected(None, code, reason) from None
+        return AppLink(self._target, scope=scope, take=self._talk.take, closed=self._talk.inbox.close)
 
     def __repr__(self) -> str:
-        return f"CableClient({self._target!r}, protocol={self._dialect.name!r})"
-
-
-def _headers(
-    given: Mapping[str, str] | None,
-    cookies: Mapping[str, str] | None,
-    token: str | None,
-    origin: str | None,
-) -> dict[str, str]:
-    headers = {} if origin is None else {"Origin": origin}
-    if cookies:
-        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
-    return headers | dict(given or {})
-
-
-_ANSWERS: Final[Mapping[type[Command], tuple[type[Event], ...]]] = {
-    Subscribe: (Confirmation, Rejection),
-    PresenceQuery: (PresenceInfo,),
-    Ping: (PongEvent,),
-}
+        return f"CableClient({self._target!r}, protocol={self._talk.dialect.name!r})"

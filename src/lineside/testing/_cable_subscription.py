@@ -1,7 +1,7 @@
 """A subscription, as the client of a test has it."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from lineside.cable.codecs import (
     Failure,
@@ -19,9 +19,7 @@ from lineside.cable.codecs import (
     Unsubscription,
     Whisper,
 )
-
-if TYPE_CHECKING:
-    from lineside.testing._cable_client import CableClient
+from lineside.testing._cable_conversation import Conversation
 
 __all__ = ["CableSubscription"]
 
@@ -30,7 +28,7 @@ class CableSubscription:
     """What `CableClient.subscribe` returns: confirmed, or rejected.
 
     Args:
-        client: The client.
+        conversation: Its client's.
         channel: The channel's name.
         identifier: The subscription's name.
 
@@ -43,8 +41,8 @@ class CableSubscription:
         history: None when no history was asked for; True once all of it has come, False when it could not be.
     """
 
-    def __init__(self, client: "CableClient", channel: str, identifier: str) -> None:
-        self._client = client
+    def __init__(self, conversation: Conversation, channel: str, identifier: str) -> None:
+        self._conversation = conversation
         self._channel = channel
         self._read = 0
         self.identifier = identifier
@@ -59,7 +57,7 @@ class CableSubscription:
         """Everything that the channel has sent so far, oldest first: transmissions and broadcasts."""
         return [
             event.message
-            for event in self._client.inbox.events
+            for event in self._conversation.inbox.events
             if isinstance(event, Transmission) and event.identifier == self.identifier
         ]
 
@@ -68,7 +66,7 @@ class CableSubscription:
         """Who came and went, as far as this client was told: ``("join", id)`` or ``("leave", id)``."""
         return [
             (event.type, event.id)
-            for event in self._client.inbox.events
+            for event in self._conversation.inbox.events
             if isinstance(event, PresenceChange) and event.identifier == self.identifier
         ]
 
@@ -85,7 +83,7 @@ class CableSubscription:
             messages = self.messages
             return messages[number:] or None
 
-        found = await self._client.inbox.until(look, f"a message of {self._channel}")
+        found = await self._conversation.inbox.until(look, f"a message of {self._channel}")
         self._read = number + 1
         return found[0]
 
@@ -95,7 +93,7 @@ class CableSubscription:
         Raises:
             AssertionError: There is one.
         """
-        await self._client.settle()
+        await self._conversation.settle()
         left = self.messages[self._read :]
         if left:
             raise AssertionError(f"expected no message of {self._channel}, got {left!r:.600}")
@@ -115,7 +113,7 @@ class CableSubscription:
             RequestFailed: It could not be done. Action Cable's clients are not told.
         """
         self._must_be_confirmed()
-        answer = await self._client.ask(Perform(self.identifier, action, data))
+        answer = await self._conversation.ask(Perform(self.identifier, action, data))
         return answer.data if isinstance(answer, Reply) else None
 
     async def whisper(self, data: Any) -> None:
@@ -125,7 +123,7 @@ class CableSubscription:
             data: A JSON value.
         """
         self._must_be_confirmed()
-        await self._client.ask(Whisper(self.identifier, data))
+        await self._conversation.ask(Whisper(self.identifier, data))
 
     async def present(self) -> Mapping[str, Any]:
         """Return who is present on the subscription's streams: the info of each, by id.
@@ -134,7 +132,7 @@ class CableSubscription:
             AssertionError: The channel has no presence for this client.
         """
         self._must_be_confirmed()
-        answer = await self._client.ask(PresenceQuery(self.identifier))
+        answer = await self._conversation.ask(PresenceQuery(self.identifier))
         assert isinstance(answer, PresenceInfo), answer
         if answer.error is not None:
             raise AssertionError(f"{self._channel} does not tell who is present: {answer.error}")
@@ -144,7 +142,7 @@ class CableSubscription:
         """Give the subscription up; returns when it has ended, which Action Cable never says."""
         self._must_be_confirmed()
         self.confirmed = False
-        answer = await self._client.ask(Unsubscribe(self.identifier))
+        answer = await self._conversation.ask(Unsubscribe(self.identifier))
         assert answer is None or isinstance(answer, Unsubscription), answer
 
     def assert_confirmed(self) -> Self:
@@ -170,8 +168,8 @@ class CableSubscription:
         Args:
             command: With the history and presence that are wanted.
         """
-        since = len(self._client.inbox.events)
-        answer = await self._client.ask(command, fails=False)
+        since = len(self._conversation.inbox.events)
+        answer = await self._conversation.ask(command, fails=False)
         if isinstance(answer, Failure):
             self.rejected, self.reason, self.code = True, answer.message, answer.code
         elif isinstance(answer, Rejection):
@@ -184,7 +182,7 @@ class CableSubscription:
                 await self.present()  # joining comes behind the confirmation; this question behind both
 
     async def _told_of_history(self, since: int) -> bool:
-        told = await self._client.inbox.event(
+        told = await self._conversation.inbox.event(
             lambda event: (
                 isinstance(event, HistoryConfirmation | HistoryRejection)
                 and event.identifier == self.identifier
