@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from lineside.cable._auth._expiry import EXPIRED
 from lineside.cable._auth._headers import Scope
@@ -29,6 +30,8 @@ _RETRY_SECONDS: Final = "2"
 _UNAVAILABLE: Final = 1013  # "try again later", from IANA's registry of close codes
 
 _logger = logging.getLogger("lineside.cable")
+
+_T = TypeVar("_T")
 
 
 class FrontDoor:
@@ -57,18 +60,39 @@ class FrontDoor:
         Raises:
             Refused: It is not let in; it has no seat.
         """
-        self._check_room()
-        self._seats += 1
-        try:
-            offered = offered_protocols(scope)
+        offered = offered_protocols(scope)
+
+        async def work() -> tuple[Codec, Identity]:
             codec = self.cable.codecs.choose(offered)
             if codec is None:
                 self.cable.stats.refused("protocol")
                 raise Refused(
                     400, f"none of the offered subprotocols is known; offer one of: {self._known()}"
                 )
+            return codec, await self._identity(scope, codec)
+
+        codec, identity = await self._seated(work)
+        subprotocol = codec.subprotocol if codec.subprotocol in offered else None
+        return Admission(codec, identity, HandshakeRequest(scope), restored_session(scope), subprotocol)
+
+    async def admit_request(self, scope: Scope, admit: Admit) -> Identity:
+        """Let a connection over HTTP in, which takes a seat as well.
+
+        Args:
+            scope: Its ASGI scope.
+            admit: Decides who comes in.
+
+        Raises:
+            Refused: It is not let in; it has no seat.
+        """
+        return await self._seated(lambda: self._authenticated(scope, admit))
+
+    async def _seated(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        self._check_room()
+        self._seats += 1
+        try:
             async with asyncio.timeout(self._handshake_seconds):
-                identity = await self._identity(scope, codec)
+                found = await work()
             # A drain may have begun meanwhile.
             self._check_accepting()
         except AccessRefused as refused:
@@ -82,8 +106,7 @@ class FrontDoor:
         except BaseException:
             self.leave()
             raise
-        subprotocol = codec.subprotocol if codec.subprotocol in offered else None
-        return Admission(codec, identity, HandshakeRequest(scope), restored_session(scope), subprotocol)
+        return found
 
     def leave(self) -> None:
         """Give up the seat of a connection that was let in and has ended."""
@@ -91,7 +114,7 @@ class FrontDoor:
 
     async def _identity(self, scope: Scope, codec: Codec) -> Identity:
         try:
-            return await self._authenticated(scope)
+            return await self._authenticated(scope, self._admit)
         except TokenExpired:
             # Action Cable's clients cannot see the answer to a handshake: they would come back with the same
             # token for ever. AnyCable's fetch another one when a frame tells them.
@@ -99,9 +122,9 @@ class FrontDoor:
                 return EXPIRED
             raise
 
-    async def _authenticated(self, scope: Scope) -> Identity:
+    async def _authenticated(self, scope: Scope, admit: Admit) -> Identity:
         try:
-            identity = await self._admit(scope)
+            identity = await admit(scope)
         except (AccessRefused, Refused):
             self.cable.stats.auth_failures += 1
             raise

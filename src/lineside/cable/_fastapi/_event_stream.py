@@ -6,14 +6,16 @@ from typing import Any
 from fastapi import HTTPException, Response
 
 from lineside.bus import Position
-from lineside.cable._cable import Cable
-from lineside.cable._connection import Connection
+from lineside.cable._connection import Connection, State
 from lineside.cable._errors import RequestFailed
 from lineside.cable._events import Confirmation, Rejection
+from lineside.cable._fastapi._api_route import http_exception
+from lineside.cable._fastapi._endpoint import RouterEndpoint
 from lineside.cable._fastapi._event_requests import EventsRequest
+from lineside.cable._fastapi._gate import Gate
 from lineside.cable._fastapi._statuses import status_of
 from lineside.cable._frame import Frame
-from lineside.cable._handshake import HandshakeRequest
+from lineside.cable._handshake import HandshakeRequest, Refused
 from lineside.cable._identity import Identity
 from lineside.cable._replay import replay
 from lineside.cable._serve import open_subscription
@@ -29,47 +31,54 @@ class CableEvents(Response):
     """Sends a client the events of its subscriptions.
 
     Args:
-        cable: The cable.
+        endpoint: The cable's way in.
+        gate: Tells who it is.
         wanted: What it subscribes to.
-        identity: Who it is.
-        client_id: The id of a guest.
         headers: More headers of the answer.
     """
 
     media_type = "text/event-stream"
 
     def __init__(
-        self,
-        cable: Cable,
-        wanted: EventsRequest,
-        *,
-        identity: Identity,
-        client_id: str | None,
-        headers: Mapping[str, str],
+        self, endpoint: RouterEndpoint, gate: Gate, wanted: EventsRequest, *, headers: Mapping[str, str]
     ) -> None:
         # What proxies would otherwise keep back: the headers are FastAPI's own for event streams.
         super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
         del self.headers["content-length"]
-        self._cable = cable
+        self._cable = endpoint.cable
+        self._endpoint = endpoint
+        self._gate = gate
         self._wanted = wanted
-        self._identity = identity
-        self._client_id = client_id
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Serve the client until it goes, or is sent away."""
+        try:
+            identity = await self._endpoint.admit_request(scope, self._gate.admit_request)
+        except Refused as refusal:
+            raise http_exception(refusal) from refusal
+        try:
+            await self._serve(identity, scope, receive, send)
+        finally:
+            self._endpoint.leave()
+
+    async def _serve(
+        self, identity: Identity, scope: MutableMapping[str, Any], receive: Any, send: Any
+    ) -> None:
         wanted = self._wanted
         codec = EventStreamCodec(gor=bool(wanted.names), raw=wanted.raw, names=wanted.names)
         wire = EventStreamWire(close_seconds=self._cable.limits.close_seconds)
         connection = self._cable.open(
             codec=codec,
             wire=wire,
-            identity=self._identity,
+            identity=identity,
             handshake=HandshakeRequest(scope),
-            client_id=self._client_id,
+            client_id=self._gate.client_ids.client_id(identity, scope),
         )
         try:
             await connection.start()
-            await self._subscribe(connection, codec)
+            # One that may not stay is told so in its stream, and subscribes to nothing.
+            if connection.state is State.OPEN:
+                await self._subscribe(connection, codec)
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await wire.run(send, _gone(receive))
         except OSError:

@@ -149,7 +149,7 @@ def cable_router(
     router.cable = cable
     add_sockets(router, endpoint, name=f"cable:{name}")
     health = add_health(router, cable)
-    add_events(router, cable, gate, registry)
+    add_events(router, endpoint, gate, registry)
     add_asyncapi(router, cable, registry, lambda: lifespan.path)
     guards = guards_of(api_key, api_guard, secret)
     if guards is not None:
