@@ -10,6 +10,8 @@ from fastapi import APIRouter, Cookie, Depends, FastAPI, Header
 from pydantic import BaseModel
 
 from lineside.cable import Cable, CableLimits, Channel, ChannelRegistry, Identity, RequestFailed
+from lineside.cable.asgi import CableEndpoint
+from lineside.cable.codecs import Failure
 from lineside.cable.fastapi import cable_router
 from lineside.exceptions import ConfigurationError
 from lineside.testing import CableClient, ConnectionRejected, TestApp, running
@@ -365,6 +367,55 @@ async def test_what_the_app_raises_is_raised_in_the_test() -> None:
     made.include_router(router)
     with pytest.raises(ZeroDivisionError, match="a fault"):
         await CableClient(made, path="/broken").connect()
+
+
+async def test_what_the_app_raises_later_is_named_and_raised_at_the_end() -> None:
+    async def broken(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": '{"type": "welcome"}'})
+        await receive()
+        raise ZeroDivisionError("a fault")
+
+    client = await CableClient(_without_lifespan(broken), protocol="actioncable-v1-json").connect()
+    with pytest.raises(AssertionError, match=r"closed with 1011 .*a fault"):
+        await client.subscribe("ChatChannel", room=1)
+    with pytest.raises(ZeroDivisionError, match="a fault"):
+        await client.close()
+
+
+async def test_an_app_without_a_lifespan_is_connected_to_all_the_same() -> None:
+    async def admit(_scope: Any) -> Identity:
+        return Identity(id="ada")
+
+    own = cable()
+    async with running(own), CableClient(CableEndpoint(own, admit), path="/") as client:
+        chat = await client.subscribe("ChatChannel", room=1)
+        assert await chat.receive() == {"room": 1}
+        assert client.connection.client_id == "ada"
+
+
+async def test_an_app_that_refuses_to_start_is_an_error() -> None:
+    async def refusing(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.startup.failed", "message": ""})
+
+    with pytest.raises(ConfigurationError, match=r"lifespan\.startup\.failed"):
+        await CableClient(refusing).connect()
+
+
+def _without_lifespan(app: Any) -> Any:
+    async def only_sockets(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await app(scope, receive, send)
+
+    return only_sockets
+
+
+async def test_a_broken_frame_can_be_sent(target: Any) -> None:
+    async with CableClient(target) as client:
+        await client.send("{")
+        await client.settle()
+        assert any(isinstance(event, Failure) for event in client.events)
 
 
 async def test_a_cable_that_runs_already_is_left_running(target: Any) -> None:

@@ -23,7 +23,7 @@ from lineside.cable.codecs import (
 )
 from lineside.exceptions import ConfigurationError
 from lineside.strict_json import dumps
-from lineside.testing._cable_dialects import Dialect
+from lineside.testing._cable_dialect import Dialect
 from lineside.testing._cable_direct_link import Link
 from lineside.testing._cable_inbox import Inbox
 from lineside.testing._cable_refusals import ConnectionRejected

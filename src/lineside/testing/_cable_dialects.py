@@ -4,7 +4,7 @@ A codec (`lineside.cable.Codec`) is the server's half; this is its mirror, for t
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from lineside.cable.codecs import (
     Command,
@@ -14,13 +14,10 @@ from lineside.cable.codecs import (
     Failure,
     HistoryConfirmation,
     HistoryRejection,
-    HistoryRequest,
     Perform,
     Ping,
     PingEvent,
     PongEvent,
-    PresenceChange,
-    PresenceInfo,
     PresenceQuery,
     ReadHistory,
     Rejection,
@@ -35,34 +32,9 @@ from lineside.cable.codecs import (
 )
 from lineside.exceptions import ConfigurationError
 from lineside.strict_json import dumps, loads
+from lineside.testing._cable_dialect import Dialect, presence_event, wishes_of
 
-__all__ = ["ActionCable", "Dialect", "GoHub", "dialect_named"]
-
-
-class Dialect(Protocol):
-    """What a client writes and reads.
-
-    Attributes:
-        name: The codec's.
-        subprotocol: What is asked for in the handshake; None for nothing.
-        replies: Every request is answered, with the request's number.
-        welcomes: The server speaks first.
-        barriers: There are requests that are answered in their turn, and show that those before are done.
-    """
-
-    name: str
-    subprotocol: str | None
-    replies: bool
-    welcomes: bool
-    barriers: bool
-
-    def write(self, command: Command) -> str:
-        """Return the frame of a command."""
-        ...
-
-    def read(self, frame: str | bytes) -> Event:
-        """Return what a frame of the server says."""
-        ...
+__all__ = ["ActionCable", "GoHub", "dialect_named"]
 
 
 class ActionCable:
@@ -91,7 +63,7 @@ class ActionCable:
             ConfigurationError: The protocol has no word for it.
         """
         word = (_EXTENDED_WORDS if self.barriers else _PLAIN_WORDS).get(type(command))
-        wishes = _wishes(command)
+        wishes = wishes_of(command)
         if word is None or (wishes and not self.barriers):
             what = " and ".join(wishes) or type(command).__name__
             raise ConfigurationError(f"{self.name} has no {what}; leave out protocol=, for one that has it")
@@ -115,7 +87,7 @@ class ActionCable:
         if kind is None:
             return Transmission(identifier, fields.get("message"))
         if kind == "presence":
-            return _presence(identifier, fields["message"], None)
+            return presence_event(identifier, fields["message"], None)
         read = _ACTION_CABLE_EVENTS.get(kind)
         return Reply(str(kind), fields) if read is None else read(identifier, fields)
 
@@ -146,7 +118,7 @@ class GoHub:
             kind, data = command.type, command.data
         else:
             kind = _GOHUB_WORDS[type(command)]
-            data = {"identifier": getattr(command, "identifier", "")} | _wishes(command)
+            data = {"identifier": getattr(command, "identifier", "")} | wishes_of(command)
             if isinstance(command, Perform):
                 data |= {"action": command.action, "data": dict(command.data)}
             elif isinstance(command, Whisper):
@@ -199,30 +171,6 @@ def dialect_named(name: str) -> Dialect:
     return known[name]
 
 
-def _wishes(command: Command) -> dict[str, Any]:
-    """Return what a command asks for beside its main concern."""
-    wishes: dict[str, Any] = {}
-    history = getattr(command, "history", None)
-    if isinstance(history, HistoryRequest):
-        streams = {
-            stream: {"epoch": position.epoch, "offset": position.offset}
-            for stream, position in history.positions.items()
-        }
-        wishes["history"] = {"since": history.since, "streams": streams}
-    if isinstance(command, Subscribe) and command.presence is not None:
-        wishes["presence"] = dict(command.presence)
-    return wishes
-
-
-def _presence(identifier: str, said: Mapping[str, Any], number: int | None) -> Event:
-    kind = said["type"]
-    if kind in ("join", "leave"):
-        return PresenceChange(identifier, kind, said["id"], said.get("info"))
-    if kind == "error":
-        return PresenceInfo(identifier, error=said["reason"], request_id=number)
-    return PresenceInfo(identifier, said["total"], said.get("records"), request_id=number)
-
-
 _PLAIN_WORDS: Final[Mapping[type[Command], str]] = {
     Subscribe: "subscribe",
     Unsubscribe: "unsubscribe",
@@ -254,5 +202,5 @@ _GOHUB_EVENTS: Final[Mapping[str, Callable[[Mapping[str, Any], int | None], Even
     "unsubscribed": lambda about, number: Unsubscription(about["identifier"], number),
     "history_confirmed": lambda about, number: HistoryConfirmation(about["identifier"], number),
     "history_rejected": lambda about, number: HistoryRejection(about["identifier"], about["reason"], number),
-    "presence": lambda about, number: _presence(about["identifier"], about, number),
+    "presence": lambda about, number: presence_event(about["identifier"], about, number),
 }

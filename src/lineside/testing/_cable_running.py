@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from lineside.cable import Cable
 from lineside.exceptions import ConfigurationError
@@ -28,22 +27,19 @@ async def running(target: Any) -> AsyncGenerator[Mapping[str, Any]]:
     Raises:
         ConfigurationError: The app has refused to start.
     """
-    if isinstance(target, Cable):
-        if target not in _runs and target.accepting:
+    key = id(target)  # it stays the target's: the run holds it
+    run = _runs.get(key)
+    if run is None:
+        if any(cable.accepting for cable in cables_in(target)):
             yield {}
             return
-    elif target not in _runs and any(True for _ in cables_in(target)):
-        yield {}
-        return
-    run = _runs.get(target)
-    if run is None:
-        run = _runs[target] = _CableRun(target) if isinstance(target, Cable) else _AppRun(target)
+        run = _runs[key] = _CableRun(target) if isinstance(target, Cable) else _AppRun(target)
     async with run.lock:
         try:
             if run.users == 0:
                 await run.start()
         except BaseException:
-            _runs.pop(target, None)
+            _runs.pop(key, None)
             raise
         run.users += 1
     try:
@@ -51,7 +47,7 @@ async def running(target: Any) -> AsyncGenerator[Mapping[str, Any]]:
     finally:
         run.users -= 1
         if run.users == 0:
-            _runs.pop(target, None)
+            _runs.pop(key, None)
             await run.stop()
 
 
@@ -71,13 +67,13 @@ class _Run:
 class _CableRun(_Run):
     def __init__(self, cable: Cable) -> None:
         super().__init__()
-        self._start, self._stop = cable.start, cable.stop
+        self._cable = cable
 
     async def start(self) -> None:
-        await self._start()
+        await self._cable.start()
 
     async def stop(self) -> None:
-        await self._stop()
+        await self._cable.stop()
 
 
 class _AppRun(_Run):
@@ -96,7 +92,7 @@ class _AppRun(_Run):
         await self._say("startup")
 
     async def stop(self) -> None:
-        if self._task is None:
+        if self._task is None or self._task.done():
             return
         await self._say("shutdown")
         await self._task
@@ -106,11 +102,14 @@ class _AppRun(_Run):
         await self._said.put({"type": f"lifespan.{what}"})
         answer = asyncio.create_task(self._answer.get())
         await asyncio.wait((answer, self._task), return_when=asyncio.FIRST_COMPLETED)
-        if answer.done() and answer.result()["type"] == f"lifespan.{what}.complete":
-            return
+        said = answer.result()["type"] if answer.done() else ""
         answer.cancel()
+        if said == f"lifespan.{what}.complete":
+            return
         await self._task  # an app that fails says so, and raises the reason
-        raise ConfigurationError(f"the app did not finish its {what}: it serves no lifespan, or refused")
+        if said.startswith("lifespan."):
+            raise ConfigurationError(f"the app said {said}: it refuses its {what}")
+        # An app that takes the message for a request, and answers it, has no lifespan.
 
 
-_runs: Final[WeakKeyDictionary[Any, _Run]] = WeakKeyDictionary()
+_runs: Final[dict[int, _Run]] = {}

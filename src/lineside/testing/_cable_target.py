@@ -19,10 +19,8 @@ def cable_of(target: Any) -> Cable:
     Raises:
         ConfigurationError: There is none.
     """
-    if isinstance(target, Cable):
-        return target
-    own = getattr(target, "cable", None)
-    if isinstance(own, Cable):
+    own = _own(target)
+    if own is not None:
         return own
     cables = _named(target)
     found = next(iter(cables.values())) if len(cables) == 1 else cables.get("default")
@@ -35,12 +33,18 @@ def cable_of(target: Any) -> Cable:
 
 
 def cables_in(target: Any) -> Iterable[Cable]:
-    """Return every running cable of an app; none for an app that is not FastAPI's.
+    """Return every cable of a target; of an app those that run, and none of one that is not FastAPI's.
 
     Args:
-        target: The app.
+        target: The app, or as for `cable_of`.
     """
-    return _named(target).values()
+    own = _own(target)
+    return _named(target).values() if own is None else [own]
+
+
+def _own(target: Any) -> Cable | None:
+    own = target if isinstance(target, Cable) else getattr(target, "cable", None)
+    return own if isinstance(own, Cable) else None
 
 
 def _named(target: Any) -> dict[str, Cable]:
