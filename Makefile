@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint docs bench clean
+.PHONY: help setup demo test faults lint docs bench clean
 
 help: ## Say what there is to run (the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ demo: setup ## Serve the example blog and chat on 127.0.0.1:8000 (PORT=... for a
 
 test: setup ## Run every test, page snippet and example, with branch coverage, in three processes
 	@$(BIN)/python scripts/run_tests.py
+
+faults: setup ## Kill, cut off and empty everything under a cluster, 20 times each: hours (FAULTS="--rows F1 --rounds 3")
+	@$(BIN)/python scripts/faults.py $(FAULTS)
 
 # PATH: --verifytypes looks at the packages of the first `python` there, and not at pyproject.toml.
 lint: setup ## Check style, types, the public API's types and the import contracts

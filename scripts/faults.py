@@ -50,7 +50,8 @@ class Tally:
         rounds = len(self.figures) + len(self.failed)
         return (
             f"{row:4} {store:6} {len(self.figures):3}/{rounds:<3} held  "
-            f"acked {sum(each.acked for each in verdicts):7}  shown {sum(each.shown for each in verdicts):9}  "
+            f"acked {sum(each.acked for each in verdicts):7}  "
+            f"shown {sum(each.shown for each in verdicts):9}  "
             f"lost {sum(len(each.lost) for each in verdicts)}  "
             f"dup {sum(len(each.duplicates) for each in verdicts)}  "
             f"inv {sum(len(each.inversions) for each in verdicts)}  "
@@ -86,7 +87,7 @@ async def _run(store: str, rows: Sequence[str], seed: int, given: argparse.Names
     failed = False
     for row in rows:
         tally, began = Tally(), time.monotonic()
-        async with standing(store, graceful=3 if given.short else 15) as stand:
+        async with standing(store, short=given.short) as stand:
             for number in range(given.rounds):
                 clients = given.clients or (12 if given.short else 0)
                 scale = Scale(clients=clients, long=not given.short, round=number)

@@ -6,6 +6,7 @@ it has shown: whatever the server sends twice is shown twice.
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from tests.faults.sockets import ClientSocket, connect
 _STALE_SECONDS = 2.5 * PING_SECONDS
 _WELCOME_SECONDS = 3.0
 _CONFIRM_SECONDS = 5.0
+_SLEEPY_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class Client:
         """Read nothing any more; the connection stays open."""
         if self._socket is not None and self._socket.transport is not None:
             self._socket.transport.pause_reading()
+            made: socket.socket = self._socket.transport.get_extra_info("socket")
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SLEEPY_BYTES)
             self._heard_at = float("inf")
 
     def wake(self) -> None:

@@ -65,8 +65,10 @@ async def slow(world: World) -> None:
         client.sleep()
     # More than the kernel takes for a client that does not read, and its outbox; less than the history.
     began = time.monotonic()
+    count = world.scale.choose(25, 60)
     for number in range(8):
-        await world.publishers.burst(world.streams[0], f"{world.streams[0]}/burst{number}", 60, size=60_000)
+        producer = f"{world.streams[0]}/burst{number}"
+        await world.publishers.burst(world.streams[0], producer, count, size=60_000)
     delay = _p99(world, began, awake)
     world.measure("p99 before", calm)
     world.measure("p99 meanwhile", delay)

@@ -20,14 +20,14 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session", params=["redis", "nats"])
 async def stand(request: Any) -> AsyncGenerator[Stand, None]:
     """Give nodes on a store that faults may happen to, for each store in turn."""
-    async with standing(request.param, graceful=3) as made:
+    async with standing(request.param) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
 async def alone(anyio_backend: str) -> AsyncGenerator[Stand, None]:
     """Give a node that has its bus in memory."""
-    async with standing("memory", graceful=3) as made:
+    async with standing("memory") as made:
         yield made
 
 

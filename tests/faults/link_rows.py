@@ -50,7 +50,7 @@ async def slow(world: World) -> None:
     began = time.monotonic()
     await world.publish(pace=0.1)
     nodes = len(world.cluster.nodes)
-    await asyncio.sleep(world.scale.choose(2.0, 10.0, 20.0))
+    await asyncio.sleep(world.scale.choose(1.0, 10.0, 20.0))
     alive = await world.cluster.http.get(f"{world.cluster.choose().url}/nodes")
     if len(alive.json()) < nodes:
         raise BoundMissedError(f"a lease has ended: {len(alive.json())} of {nodes} nodes are left")
@@ -93,7 +93,7 @@ async def partition(world: World) -> None:
     its = [client for client in world.clients if client.port == node.port]
     pings = {client: client.pings for client in its}
     link.black_hole()
-    await asyncio.sleep(world.scale.choose(7.5, 10.0, 30.0))
+    await asyncio.sleep(world.scale.choose(4.5, 10.0, 30.0))
     if any(client.port == node.port and client.pings <= pings[client] for client in its):
         raise BoundMissedError("a node has left its clients alone while it could not reach the store")
     healed = time.monotonic()

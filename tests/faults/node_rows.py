@@ -56,7 +56,7 @@ async def zombie(world: World) -> None:
         began = time.monotonic()
         await world.all_elsewhere(its, node, seconds=10)
         world.measure("clients elsewhere", time.monotonic() - began, bound=2 * _BACK_SECONDS)
-        await asyncio.sleep(max(0.0, world.scale.choose(7.5, 10.0, 20.0) - (time.monotonic() - began)))
+        await asyncio.sleep(max(0.0, world.scale.choose(4.5, 10.0, 20.0) - (time.monotonic() - began)))
     finally:
         node.resume()
     resumed = time.monotonic()

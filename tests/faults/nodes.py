@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 _START_SECONDS = 60.0
 _END_SECONDS = 30.0
 _PEER_SECONDS = 5.0
+SHORT_LEASE_SECONDS = 3.0
 # What no fault may leave behind in a node's log.
 _NEVER = ("was never retrieved", "Exception in ASGI application", "MemoryError", "RecursionError")
 
@@ -30,25 +31,33 @@ class Node:
     Args:
         bus: The URL of what connects it with the other nodes.
         log: Where what it says goes.
-        graceful: Seconds that it has to stop in.
+        short: It has less time to stop in, and its lease is shorter.
 
     Attributes:
         port: Where it listens.
         ready: Clients are sent here.
     """
 
-    def __init__(self, bus: str, log: Path, *, graceful: int) -> None:
+    def __init__(self, bus: str, log: Path, *, short: bool) -> None:
         (listening,) = listen("127.0.0.1", 0, peer_timeout_seconds=_PEER_SECONDS)
         listening.listen(2_048)
         self.port: int = listening.getsockname()[1]
         self.log = log
         self.ready = False
         self._read = 0
+        seconds = "3" if short else "15"
         with listening, log.open("ab") as said:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.app", bus, str(listening.fileno()), str(graceful)],
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.faults.app",
+                    bus,
+                    str(listening.fileno()),
+                    "3" if short else "15",
+                ],
                 cwd=ROOT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, **({"LINESIDE_FAULTS_LEASE": str(SHORT_LEASE_SECONDS)} if short else {})},
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,
@@ -111,14 +120,14 @@ class Cluster:
     Args:
         store: The URL of the store, and the port in it; None for nodes in memory.
         rng: Chooses nodes.
-        graceful: Seconds that a node has to stop in.
+        short: Nodes have less time to stop in, and a shorter lease.
 
     Attributes:
         nodes: The nodes that have been started, and not replaced.
         links: Each node's link to the store.
     """
 
-    def __init__(self, store: tuple[str, int] | None, rng: Random, *, graceful: int) -> None:
+    def __init__(self, store: tuple[str, int] | None, rng: Random, *, short: bool) -> None:
         self.nodes: list[Node] = []
         self.links: dict[Node, FaultProxy] = {}
         self.http = httpx2.AsyncClient(
@@ -126,7 +135,7 @@ class Cluster:
         )
         self._store = store
         self._rng = rng
-        self._graceful = graceful
+        self._short = short
         self._gone: list[Node] = []
         self._folder = tempfile.TemporaryDirectory(prefix="lineside-faults-")
 
@@ -148,7 +157,7 @@ class Cluster:
             await link.start()
             url = self._store[0].replace(f":{self._store[1]}", f":{link.port}")
         number = len(self.nodes) + len(self._gone)
-        node = Node(url, Path(self._folder.name) / f"{number}.log", graceful=self._graceful)
+        node = Node(url, Path(self._folder.name) / f"{number}.log", short=self._short)
         self.nodes.append(node)
         if link is not None:
             self.links[node] = link

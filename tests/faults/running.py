@@ -25,8 +25,12 @@ class Stand:
 
     def __init__(self, name: str, store: Server | None, cluster: Cluster) -> None:
         self.name = name
+        self.cluster = cluster
         self._store = store
-        self._cluster = cluster
+
+    async def prepare(self, nodes: int) -> None:
+        """Have so many nodes that answer."""
+        await self.cluster.repair(nodes)
 
     async def run(self, row: str, *, seed: int, scale: Scale, kept: Path | None = None) -> Figures:
         """Let one fault happen, and judge what came of it.
@@ -42,9 +46,9 @@ class Stand:
         """
         wanted = ROWS[row]
         nodes = 1 if self._store is None else wanted.nodes if scale.long else 2
-        await self._cluster.repair(nodes)
+        await self.prepare(nodes)
         scale = replace(scale, clients=wanted.clients) if scale.long and not scale.clients else scale
-        async with world(f"{row}-{self.name}", self._cluster, self._store, seed=seed, scale=scale) as made:
+        async with world(f"{row}-{self.name}", self.cluster, self._store, seed=seed, scale=scale) as made:
             try:
                 await wanted.run(made)
                 return await made.finish()
@@ -58,20 +62,20 @@ class Stand:
         """Bring back what a row that failed has left broken."""
         if self._store is not None:
             self._store.ensure_running()
-        for node in self._cluster.nodes:
+        for node in self.cluster.nodes:
             node.resume()
 
 
 @asynccontextmanager
-async def standing(store: str, *, graceful: int = 15) -> AsyncGenerator[Stand, None]:
+async def standing(store: str, *, short: bool = True) -> AsyncGenerator[Stand, None]:
     """Start a store and what is needed for nodes, for a block.
 
     Args:
         store: ``"redis"``, ``"nats"`` or ``"memory"``.
-        graceful: Seconds that a node has to stop in.
+        short: Nodes have less time to stop in, and a shorter lease.
     """
     async with AsyncExitStack() as stack:
         server = stack.enter_context(_STORES[store]()) if store in _STORES else None
-        cluster = Cluster(None if server is None else (server.url, server.port), Random(0), graceful=graceful)
+        cluster = Cluster(None if server is None else (server.url, server.port), Random(0), short=short)
         stack.push_async_callback(cluster.close)
         yield Stand(store, server, cluster)
