@@ -54,7 +54,7 @@ class Node:
                     "tests.faults.app",
                     bus,
                     str(listening.fileno()),
-                    "3" if short else "15",
+                    seconds,
                 ],
                 cwd=ROOT,
                 env={**os.environ, **({"LINESIDE_FAULTS_LEASE": str(SHORT_LEASE_SECONDS)} if short else {})},
