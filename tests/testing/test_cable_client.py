@@ -1,5 +1,6 @@
 """A client in memory, over an app and straight on a cable."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -401,6 +402,14 @@ async def test_an_app_that_refuses_to_start_is_an_error() -> None:
 
     with pytest.raises(ConfigurationError, match=r"lifespan\.startup\.failed"):
         await CableClient(refusing).connect()
+
+
+async def test_an_app_that_never_answers_the_handshake_is_an_error() -> None:
+    async def silent(_scope: Any, _receive: Any, _send: Any) -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(AssertionError, match=r"did not answer the handshake in 0\.05 s"):
+        await CableClient(_without_lifespan(silent), deadline_seconds=0.05).connect()
 
 
 def _without_lifespan(app: Any) -> Any:

@@ -26,10 +26,14 @@ class AppLink:
         scope: The request; see `websocket_scope`.
         take: Is given each frame.
         closed: Is told that the server has closed.
+        deadline_seconds: How long the handshake may take.
     """
 
-    def __init__(self, app: Any, *, scope: dict[str, Any], take: Take, closed: Closed) -> None:
+    def __init__(
+        self, app: Any, *, scope: dict[str, Any], take: Take, closed: Closed, deadline_seconds: float
+    ) -> None:
         self._app = app
+        self._deadline_seconds = deadline_seconds
         self._take = take
         self._closed = closed
         self._mark = object()
@@ -54,7 +58,14 @@ class AppLink:
         """Shake hands."""
         self._said.put_nowait({"type": "websocket.connect"})
         self._task = asyncio.create_task(self._app(self._scope, self._said.get, self._sent))
-        await asyncio.wait((self._task, self._opened), return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(
+            (self._task, self._opened), timeout=self._deadline_seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not done:
+            task, self._task = self._task, None
+            task.cancel()
+            await asyncio.wait((task,))
+            raise AssertionError(f"the app did not answer the handshake in {self._deadline_seconds:g} s")
         if self._opened.done():
             await self._opened
             self._task.add_done_callback(self._ended)

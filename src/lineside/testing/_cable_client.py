@@ -239,7 +239,13 @@ class CableClient:
             )
         offered = [] if self._talk.dialect.subprotocol is None else [self._talk.dialect.subprotocol]
         scope = websocket_scope(self._path, subprotocols=offered, headers=self._headers, state=state)
-        return AppLink(self._target, scope=scope, take=self._talk.take, closed=self._talk.inbox.close)
+        return AppLink(
+            self._target,
+            scope=scope,
+            take=self._talk.take,
+            closed=self._talk.inbox.close,
+            deadline_seconds=self._talk.inbox.deadline_seconds,
+        )
 
     def __repr__(self) -> str:
         return f"CableClient({self._target!r}, protocol={self._talk.dialect.name!r})"

@@ -21,13 +21,14 @@ class Inbox:
 
     Attributes:
         events: All of them, without pings.
+        deadline_seconds: As given.
         closed: With which code and reason the server has closed, once it has.
     """
 
     def __init__(self, deadline_seconds: float) -> None:
         self.events: list[Event] = []
         self.closed: tuple[int, str] | None = None
-        self._deadline_seconds = deadline_seconds
+        self.deadline_seconds = deadline_seconds
         self._waiting: set[asyncio.Future[None]] = set()
 
     def add(self, event: Event) -> None:
@@ -54,7 +55,7 @@ class Inbox:
             AssertionError: It does not come; the message has what came in its place.
         """
         try:
-            async with asyncio.timeout(self._deadline_seconds):
+            async with asyncio.timeout(self.deadline_seconds):
                 while True:
                     found = look()
                     if found is not None:
@@ -64,7 +65,7 @@ class Inbox:
                     await self._change()
         except TimeoutError:
             raise AssertionError(
-                f"expected {what}, and waited {self._deadline_seconds:g} s{self._shown(since)}"
+                f"expected {what}, and waited {self.deadline_seconds:g} s{self._shown(since)}"
             ) from None
 
     async def event(self, matches: Callable[[Event], bool], what: str, *, since: int) -> Event:
