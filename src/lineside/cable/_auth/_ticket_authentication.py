@@ -7,7 +7,7 @@ from lineside.cable._auth._refusals import InvalidTicket
 from lineside.cable._auth._tickets import Tickets
 from lineside.cable._identity import Identity
 
-__all__ = ["Authentication", "TicketAuthentication"]
+__all__ = ["Authentication", "TicketAuthentication", "redeemed"]
 
 
 class Authentication(Protocol):
@@ -52,10 +52,31 @@ class TicketAuthentication:
             InvalidTicket: The ticket is forged, over, used, or from another Origin; or there are several.
             AccessRefused: There is none, and the other authentication refuses.
         """
-        offered = query_values(scope, "ticket")
-        if not offered:
-            return await self._otherwise.authenticate(scope)
-        origins = header_values(scope, b"origin")
-        if len(offered) > 1 or len(origins) > 1:
-            raise InvalidTicket("several tickets or Origins")
-        return await self._tickets.redeem(offered[0], origin=origins[0] if origins else None)
+        identity = await redeemed(self._tickets, scope)
+        return await self._otherwise.authenticate(scope) if identity is None else identity
+
+
+async def redeemed(tickets: Tickets, scope: Scope) -> Identity | None:
+    """Redeem the ticket of a request.
+
+    Args:
+        tickets: Redeems it.
+        scope: The request's ASGI scope; its Origin has been checked already.
+
+    Returns:
+        Whom it was issued for; None where there is no ticket.
+
+    Raises:
+        InvalidTicket: It is forged, over, used, or from another Origin; or there are several.
+    """
+    offered = query_values(scope, "ticket")
+    if not offered:
+        return None
+    origins = header_values(scope, b"origin")
+    if len(offered) > 1 or len(origins) > 1:
+        raise InvalidTicket("several tickets or Origins")
+    # An EventSource sends no Origin to its own; the page cannot set the header that says so (Fetch).
+    site = header_values(scope, b"sec-fetch-site") if scope.get("type") == "http" else []
+    return await tickets.redeem(
+        offered[0], origin=origins[0] if origins else None, same_origin=site == ["same-origin"]
+    )

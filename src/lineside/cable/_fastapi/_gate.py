@@ -10,12 +10,15 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from lineside.bus import BusUnavailable
 from lineside.cable._auth._client_ids import ClientIds
-from lineside.cable._auth._headers import Scope, single_header
+from lineside.cable._auth._headers import Scope, query_values, single_header
 from lineside.cable._auth._origins import OriginPolicy
 from lineside.cable._auth._permissions import AnonymousRights
 from lineside.cable._auth._rates import ConnectionRates, peer_key
 from lineside.cable._auth._refusals import AccessRefused, MissingToken
+from lineside.cable._auth._ticket_authentication import redeemed
+from lineside.cable._auth._tickets import Tickets
 from lineside.cable._fastapi._dependencies import Dependencies, call_of
 from lineside.cable._fastapi._identities import IdentifiedBy, identity_for
 from lineside.cable._handshake import Refused
@@ -47,6 +50,11 @@ class Gate:
         identified_by: As for `identity_for`.
         client_ids: Gives guests their ids.
         rates: How often each peer may connect; None for as often as it likes.
+
+    Attributes:
+        client_ids: Gives guests their ids.
+        call: The dependency that tells who comes; None where there is none.
+        tickets: Redeems ``?ticket=``; None where there are no tickets.
     """
 
     def __init__(
@@ -68,19 +76,24 @@ class Gate:
         self.call: Callable[..., Any] | None = None
         if authenticate is not None and self._scheme is None:
             self.call = call_of(authenticate, argument="authenticate")
+        self.tickets: Tickets | None = None
         self._own = self._bound("/", ())
         self._dependencies = self._own
+        self._before: Dependencies | None = None
 
-    def _bound(self, path: str, before: Sequence[params.Depends]) -> Dependencies | None:
-        if self.call is None and not before:
+    def _bound(
+        self, path: str, before: Sequence[params.Depends], *, authenticates: bool = True
+    ) -> Dependencies | None:
+        call = self.call if authenticates else None
+        if call is None and not before:
             return None
 
         async def let_in() -> None:
             """Stand for the parameters of the handshake; it is never called."""
 
-        if self.call is not None:
+        if call is not None:
             user = inspect.Parameter(
-                "user", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Any, Depends(self.call)]
+                "user", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Any, Depends(call)]
             )
             setattr(let_in, "__signature__", inspect.Signature([user]))  # noqa: B010 - not declared
         return Dependencies(let_in, path=path, before=before)
@@ -94,6 +107,7 @@ class Gate:
         """
         self._own = self._bound(path, ())
         self._dependencies = self._bound(path, before)
+        self._before = self._bound(path, before, authenticates=False)
 
     async def __call__(self, scope: Scope) -> Identity:
         """Let a WebSocket in.
@@ -105,7 +119,7 @@ class Gate:
             AccessRefused: It is not let in.
             Refused: The same, in the words of a dependency.
         """
-        return await self._admit(scope, self._dependencies)
+        return await self._admit(scope, self._dependencies, before=self._before)
 
     async def admit_request(self, scope: Scope) -> Identity:
         """Let an HTTP request in whose route has resolved the including router's dependencies already.
@@ -117,7 +131,20 @@ class Gate:
             AccessRefused: It is not let in.
             Refused: The same, in the words of a dependency.
         """
-        return await self._admit(scope, self._own)
+        return await self._admit(scope, self._own, before=None)
+
+    async def admit_with_token(self, scope: Scope) -> Identity:
+        """Let in who asks for a ticket; another ticket is not enough for that.
+
+        Args:
+            scope: As for `admit_request`.
+
+        Raises:
+            AccessRefused: It is not let in.
+            Refused: The same, in the words of a dependency.
+        """
+        self._check(scope)
+        return self._checked(await self._identity(scope, self._own), scope)
 
     def cors_headers(self, scope: Scope) -> dict[str, str]:
         """Return what lets a page of an allowed origin read an answer (the Fetch standard's CORS protocol).
@@ -136,14 +163,33 @@ class Gate:
             "Vary": "Origin",
         }
 
-    async def _admit(self, scope: Scope, dependencies: Dependencies | None) -> Identity:
+    async def _admit(
+        self, scope: Scope, dependencies: Dependencies | None, *, before: Dependencies | None
+    ) -> Identity:
+        self._check(scope)
+        identity = await self._by_ticket(scope, before)
+        if identity is None:
+            identity = await self._identity(scope, dependencies)
+        return self._checked(identity, scope)
+
+    def _check(self, scope: Scope) -> None:
         if self._rates is not None:
             self._rates.check(peer_key(scope))
         self._origins.check(scope)
-        identity = await self._identity(scope, dependencies)
+
+    def _checked(self, identity: Identity, scope: Scope) -> Identity:
         # An id that nobody may have is refused now, and not when the connection stands.
         self.client_ids.client_id(identity, scope)
         return identity
+
+    async def _by_ticket(self, scope: Scope, before: Dependencies | None) -> Identity | None:
+        if self.tickets is None or not query_values(scope, "ticket"):
+            return None
+        await _resolved(before, scope)
+        try:
+            return await redeemed(self.tickets, scope)
+        except BusUnavailable as error:
+            raise _refused(503, "tickets cannot be redeemed now; ask for a new one later") from error
 
     async def _identity(self, scope: Scope, dependencies: Dependencies | None) -> Identity:
         user = await _resolved(dependencies, scope)

@@ -29,6 +29,7 @@ from lineside.cable._fastapi._injection import Injection
 from lineside.cable._fastapi._lifespan import CableLifespan
 from lineside.cable._fastapi._publish import add_publish
 from lineside.cable._fastapi._routes import add_sockets
+from lineside.cable._fastapi._ticket import add_tickets
 from lineside.cable._identity import Identity
 from lineside.cable._limits import CableLimits
 from lineside.cable._ports import ConnectionPort
@@ -109,7 +110,10 @@ def cable_router(
         api_key: Turns the HTTP API on: ``Authorization: Bearer <key>``, at least 16 bytes; or several keys.
         api_guard: Turns it on, too: a dependency that refuses who may not, such as ``authorize_any``.
         secret: The app's secret, at least 32 bytes, as AnyCable's: it signs streams (unless
-            ``signed_streams`` does), and the publishers' key is derived of it.
+            ``signed_streams`` does), and the publishers' key is derived of it. It also turns ``POST /ticket``
+            on: who is authenticated there gets a ticket, good for 30 seconds, once and from the same origin,
+            with which a page that can set no header connects: ``?ticket=``. Its connection has the identity's
+            id, identifiers and permissions, and no ``user``.
         metrics: Shows the cable's figures, with the cable's name as label.
         name: What the app calls the cable, where it has several.
 
@@ -152,6 +156,8 @@ def cable_router(
     add_events(router, endpoint, gate, registry)
     add_asyncapi(router, cable, registry, lambda: lifespan.path)
     guards = guards_of(api_key, api_guard, secret)
+    if secret is not None:
+        add_tickets(router, cable, gate, secret)
     if guards is not None:
         add_api(router, cable, guards)
         add_publish(router, cable, guards)
