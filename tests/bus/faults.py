@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lineside.bus import Bus, BusUnavailable
+from lineside.bus import Bus, BusUnavailable, Departed
 from lineside.testing._bus_nodes import Collector, until
 from tests.bus.ledger import KEPT, Ledger
 from tests.faultproxy import FaultProxy, proxied
@@ -204,3 +204,26 @@ class BusFaults:
                 await one.publish(f"s{number}", b"%d" % number)
             await heard.has(3)
             assert sorted(heard.data) == [b"0", b"777", b"999"]
+
+
+class DepartureFaults(BusFaults):
+    """The same for a store that remembers whom it has told of which departures."""
+
+    async def test_a_departure_whose_answer_was_lost_is_told_by_the_next_call(self, own: Any) -> None:
+        """It has happened, but nobody has heard of it; then exactly one does."""
+        async with self.behind_a_proxy(own, deadline_seconds=1.0) as (proxy, (far, near)):
+            presence = near.require_presence()
+            await near.require_membership().beat("another", {}, ttl_seconds=60.0)
+            await presence.join("g", "ann", "s", node="another", info={"name": "Ann"})
+            await near.require_membership().depart("another")
+            assert await far.require_presence().count("g") == 1
+            proxy.swallow_down = True
+            with pytest.raises(BusUnavailable):
+                await far.require_presence().expire()
+            assert await presence.count("g") == 0
+            proxy.heal()
+            proxy.reset()
+            await until(lambda: far.connected, what="the bus is back")
+            assert list(await presence.expire()) == []
+            assert list(await far.require_presence().expire()) == [Departed("g", "ann", {"name": "Ann"})]
+            assert list(await far.require_presence().expire()) == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from lineside.testing._bus_nodes import Collector, until
-from tests.bus.faults import BusFaults, two_nodes
+from tests.bus.faults import DepartureFaults, two_nodes
 from tests.bus.ledger import KEPT
 from tests.services import Postgres, running_postgres
 
@@ -21,7 +21,7 @@ def own() -> Iterator[Postgres]:
         yield server
 
 
-class TestPostgres(BusFaults):
+class TestPostgres(DepartureFaults):
     """What every store's outage must cost."""
 
     recovery_seconds = 3.0

@@ -89,7 +89,7 @@ class Bus:
         metrics: "Metrics | None" = None,
     ) -> None:
         check_namespace(namespace)
-        self.stats = BusStats(metrics)
+        self.stats: BusStats = BusStats(metrics)
         if isinstance(url_or_backend, str):
             options = BackendOptions(
                 namespace=namespace,
@@ -107,7 +107,7 @@ class Bus:
         else:
             self.backend = url_or_backend
         self.node: str = check_id(node, what="a node's id") if node is not None else random.token_hex(8)
-        self.reads = asyncio.Semaphore(_READS_AT_A_TIME)
+        self.reads: asyncio.Semaphore = asyncio.Semaphore(_READS_AT_A_TIME)
         self._tasks: set[asyncio.Task[None]] = set()
         self._registry = Registry(self)
         streams, seen = self._registry.streams, Seen(seconds=dedup_seconds, size=dedup_size)

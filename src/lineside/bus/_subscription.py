@@ -39,9 +39,9 @@ class BusSubscription:
         position: Position | None,
         release: "Callable[[BusSubscription], Awaitable[None]]",
     ) -> None:
-        self.stream = stream
-        self.listener = listener
-        self.position = position
+        self.stream: str = stream
+        self.listener: Listener = listener
+        self.position: Position | None = position
         self.closed = False
         self._release = release
 

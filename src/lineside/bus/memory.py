@@ -48,9 +48,9 @@ class MemoryBroker:
         max_streams: int = 100_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.logs = MemoryLogs(max_bytes=max_bytes, max_streams=max_streams, clock=clock)
-        self.membership = MemoryMembership(clock=clock)
-        self.presence = MemoryPresence(clock=clock, alive=self.membership.alive)
+        self.logs: MemoryLogs = MemoryLogs(max_bytes=max_bytes, max_streams=max_streams, clock=clock)
+        self.membership: MemoryMembership = MemoryMembership(clock=clock)
+        self.presence: MemoryPresence = MemoryPresence(clock=clock, alive=self.membership.alive)
         self.audiences: dict[str, dict[MemoryBackend, Receiver]] = {}
 
     def carry(self, message: Message) -> None:

@@ -75,22 +75,22 @@ class Attachment:
         held: bool,
         held_limit: int,
     ) -> None:
-        self.stream = stream
-        self.codec = codec
-        self.identifier = identifier
-        self.connection_id = connection_id
-        self.outbox = outbox
-        self.transform = transform
-        self.history = history
-        self.history_since = history_since
-        self.whisper = whisper
-        self.presence = presence
+        self.stream: str = stream
+        self.codec: Codec = codec
+        self.identifier: str = identifier
+        self.connection_id: str = connection_id
+        self.outbox: Outbox = outbox
+        self.transform: StreamTransform | None = transform
+        self.history: bool = history
+        self.history_since: float | None = history_since
+        self.whisper: bool = whisper
+        self.presence: Mapping[str, Any] | None = presence
         self.held: list[Message] | None = [] if held else None
-        self.held_limit = held_limit
+        self.held_limit: int = held_limit
         self.overflowed = False
-        self.epoch = ""
-        self.floor = 0
-        self.stopped = False
+        self.epoch: str = ""
+        self.floor: int = 0
+        self.stopped: bool = False
 
     def deliver(self, message: Message) -> None:
         """Send a message, or keep it until the replay is over."""

@@ -83,30 +83,30 @@ class Cable(CableSDK):
         new_id: Callable[[], str] = lambda: secrets.token_hex(12),
     ) -> None:
         self.channels = channels
-        self.bus = bus if isinstance(bus, Bus) else Bus(bus)
+        self.bus: Bus = bus if isinstance(bus, Bus) else Bus(bus)
         self._owns_bus = not isinstance(bus, Bus)
-        self.limits = limits or CableLimits()
-        self.codecs = codecs or _codecs(self.limits)
+        self.limits: CableLimits = limits or CableLimits()
+        self.codecs: CodecRegistry = codecs or _codecs(self.limits)
         self.clock = clock
         self.monotonic = monotonic
         self._new_id = new_id
-        self.stats = CableStats()
-        self.flusher = Flusher()
-        self.hub = Hub(
+        self.stats: CableStats = CableStats()
+        self.flusher: Flusher = Flusher()
+        self.hub: Hub = Hub(
             self.bus,
             keeps_history=lambda _: self.limits.history.messages > 0 and self.bus.history is not None,
             stats=self.stats,
             interrupted=self._interrupted,
             clock=clock,
         )
-        self.presence = CablePresence(self)
-        self.sessions = Sessions(self)
-        self.pulse = Pulse(self)
-        self.cluster = Cluster(self)
+        self.presence: CablePresence = CablePresence(self)
+        self.sessions: Sessions = Sessions(self)
+        self.pulse: Pulse = Pulse(self)
+        self.cluster: Cluster = Cluster(self)
         self.cluster.on("disconnect", self._disconnect_here)
         super().__init__(self, replace_sessions=replace_sessions)
         self.connections: dict[str, Connection] = {}
-        self.emptied = asyncio.Event()
+        self.emptied: asyncio.Event = asyncio.Event()
         self.accepting = False
         self._running = False
 

@@ -105,16 +105,16 @@ class Connection:
         wire: Wire,
         handshake: Handshake | None,
     ) -> None:
-        self.cable = cable
-        self.id = id
-        self.client_id = client_id
-        self.identity = identity
-        self.codec = codec
-        self.wire = wire
-        self.handshake = handshake
+        self.cable: Cable = cable
+        self.id: str = id
+        self.client_id: str = client_id
+        self.identity: Identity = identity
+        self.codec: Codec = codec
+        self.wire: Wire = wire
+        self.handshake: Handshake | None = handshake
         self.state = State.OPENING
         self.subscriptions: dict[str, Subscription] = {}
-        self.outbox = Outbox(wire, cable.limits, cable.flusher, self)
+        self.outbox: Outbox = Outbox(wire, cable.limits, cable.flusher, self)
         self.heard_at = cable.monotonic()
         self.resumable = codec.restores
         self.restored_positions: dict[str, Any] = {}

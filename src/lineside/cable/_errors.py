@@ -53,7 +53,7 @@ class RequestFailed(CableError):  # noqa: N818 - it is an answer to a client, as
 
     def __init__(self, code: ErrorCode | int, message: str, *, details: Any = None) -> None:
         super().__init__(message)
-        self.code = int(code)
+        self.code: int = int(code)
         self.details = details
 
 

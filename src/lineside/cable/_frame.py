@@ -36,8 +36,8 @@ class Frame:
     __slots__ = ("_wire", "payload", "size")
 
     def __init__(self, payload: str | bytes) -> None:
-        self.payload = payload
-        self.size = len(payload)
+        self.payload: str | bytes = payload
+        self.size: int = len(payload)
         self._wire: bytes | None = None
 
     @property

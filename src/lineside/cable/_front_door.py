@@ -46,7 +46,7 @@ class FrontDoor:
     __slots__ = ("_admit", "_handshake_seconds", "_seats", "cable")
 
     def __init__(self, cable: Cable, admit: Admit, *, handshake_seconds: float) -> None:
-        self.cable = cable
+        self.cable: Cable = cable
         self._admit = admit
         self._handshake_seconds = handshake_seconds
         self._seats = 0

@@ -50,9 +50,9 @@ class Refused(CableError):  # noqa: N818 - an answer to a client, as `RequestFai
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
-        self.status = HTTPStatus(status)
+        self.status: HTTPStatus = HTTPStatus(status)
         self.close_code = close_code
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str] = dict(headers or {})
 
     @classmethod
     def because(cls, refused: AccessRefused) -> "Refused":

@@ -121,7 +121,7 @@ class Outbox:
     )
 
     def __init__(self, wire: Wire, limits: CableLimits, flusher: Flusher, owner: OutboxOwner) -> None:
-        self.wire = wire
+        self.wire: Wire = wire
         self.frames: list[Frame] = []
         self.size = 0
         self.closed = False

@@ -37,7 +37,7 @@ class Rooms(RoomDirectory):
 
     def __init__(self, cable: "Cable") -> None:
         super().__init__(cable)
-        self.seats = Seats(cable)
+        self.seats: Seats = Seats(cable)
         cable.cluster.on(_DELETED, self._deleted)
         self._errands = RoomErrands(cable, join=self.join, leave=self.leave)
 

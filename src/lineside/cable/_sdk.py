@@ -46,13 +46,13 @@ class CableSDK:
     """
 
     def __init__(self, cable: "Cable", *, replace_sessions: bool) -> None:
-        self.questions = Questions(cable)
-        self.events = ServerEvents(cable)
-        self.clients = Clients(cable, replace=replace_sessions)
-        self.direct = DirectMessages(cable)
-        self.rooms = Rooms(cable)
-        self.messages = Messages(cable)
-        self.sse = ServerSentEvents(cable)
+        self.questions: Questions = Questions(cable)
+        self.events: ServerEvents = ServerEvents(cable)
+        self.clients: Clients = Clients(cable, replace=replace_sessions)
+        self.direct: DirectMessages = DirectMessages(cable)
+        self.rooms: Rooms = Rooms(cable)
+        self.messages: Messages = Messages(cable)
+        self.sse: ServerSentEvents = ServerSentEvents(cable)
         self.meter: CableMetrics | None = None
         self.refresh: RefreshCheck | None = None
         register_built_in(cable)

@@ -63,17 +63,17 @@ class Subscription:
         self, connection: "Connection", identifier: str, channel: str, params: Mapping[str, Any]
     ) -> None:
         self.connection: Connection = connection
-        self.identifier = identifier
-        self.channel = channel
-        self.params = params
-        self.announced = False
+        self.identifier: str = identifier
+        self.channel: str = channel
+        self.params: Mapping[str, Any] = params
+        self.announced: bool = False
         self.attachments: dict[str, Attachment] = {}
         self.presences: set[str] = set()
         self.port: ChannelPort | None = None
-        self.confirmed = False
+        self.confirmed: bool = False
         self.rejected = False
         self.rejection = "rejected"
-        self.ended = False
+        self.ended: bool = False
 
     async def stream_from(
         self,

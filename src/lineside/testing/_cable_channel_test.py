@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Generic, Self, TypeVar
 
-from lineside.cable import Channel, RequestFailed
+from lineside.cable import Cable, Channel, RequestFailed
 from lineside.cable._channel_run import OpenChannel
 from lineside.cable._channel_values import json_value
 from lineside.strict_json import dumps, loads
-from lineside.testing._cable_stubs import StubSubscription
+from lineside.testing._cable_stubs import StubConnection, StubSubscription
 
 __all__ = ["ChannelTest", "OpenForTest"]
 
@@ -39,8 +39,8 @@ class ChannelTest(Generic[_Channel]):
         self._open = open_channel
         self._subscription = subscription
         self.instance: _Channel = open_channel.channel
-        self.connection = subscription.connection
-        self.cable = subscription.connection.cable
+        self.connection: StubConnection = subscription.connection
+        self.cable: Cable = subscription.connection.cable
         self.confirmed = False
         self.code: int | None = None
         self.details: Any = None

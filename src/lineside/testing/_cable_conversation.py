@@ -46,7 +46,7 @@ class Conversation:
 
     def __init__(self, dialect: Dialect, *, deadline_seconds: float) -> None:
         self.dialect = dialect
-        self.inbox = Inbox(deadline_seconds)
+        self.inbox: Inbox = Inbox(deadline_seconds)
         self.link: Link | None = None
         self._numbers = count(1)
 

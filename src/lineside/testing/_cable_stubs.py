@@ -21,7 +21,7 @@ class StubConnection:
 
     def __init__(self, cable: Cable, identity: Identity) -> None:
         self.id = "test-connection"
-        self.client_id = identity.id or "test-client"
+        self.client_id: str = identity.id or "test-client"
         self.identity = identity
         self.handshake: Any = None
         self.cable = cable
@@ -48,7 +48,7 @@ class StubSubscription:
     """
 
     def __init__(self, channel: str, params: Mapping[str, Any], connection: StubConnection) -> None:
-        self.identifier = dumps({"channel": channel, **params}).decode()
+        self.identifier: str = dumps({"channel": channel, **params}).decode()
         self.channel = channel
         self.params = params
         self.rejected = False

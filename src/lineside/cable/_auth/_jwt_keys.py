@@ -60,13 +60,13 @@ class JWTKey(SecretHolder):
             raise SecretError(f"no token is checked with {algorithm!r}; there are: {', '.join(ALGORITHMS)}")
         raw = secret_bytes(key, least=_MIN_SECRET_BYTES, name=f"the {algorithm} key of JSON Web Tokens")
         self.algorithm: Algorithm = algorithm
-        self.id = id
+        self.id: str | None = id
         self._jws: Any = jwt_package().PyJWS(algorithms=[algorithm])
         loaded: Any = _hmac_secret(raw) if algorithm == "HS256" else _loaded(self._jws, raw, algorithm)
         private = hasattr(loaded, "private_bytes")
         self._signing = loaded
         self._verifying = loaded.public_key() if private else loaded
-        self.signs = private or algorithm == "HS256"
+        self.signs: bool = private or algorithm == "HS256"
 
     def verify(self, token: str) -> bytes:
         """Return the payload of a token that this key has signed.
