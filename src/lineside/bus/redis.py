@@ -26,8 +26,8 @@ from lineside.bus._message import Message, Position
 from lineside.bus._options import BackendOptions
 from lineside.bus._redis._commands import Errors, RedisCommands
 from lineside.bus._redis._history import RedisHistory
+from lineside.bus._redis._node_scripts import ADOPT
 from lineside.bus._redis._presence import RedisMembership, RedisPresence
-from lineside.bus._redis._scripts import ADOPT
 from lineside.bus._redis._subscriber import Link, RedisSubscriber
 from lineside.exceptions import ConfigurationError, MissingDependencyError
 

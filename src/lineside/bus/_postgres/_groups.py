@@ -1,5 +1,7 @@
 """Groups, nodes and small values of a PostgreSQL bus, by the server's clock."""
 
+import asyncio
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -13,6 +15,7 @@ __all__ = ["PostgresMembership", "PostgresPresence"]
 
 _JOIN: Final = "SELECT * FROM lineside_bus_join($1, $2, $3, $4, $5, $6, $7, $8)"
 _LEAVE: Final = "SELECT * FROM lineside_bus_leave($1, $2, $3, $4, $5)"
+_EXPIRE: Final = "SELECT * FROM lineside_bus_expire($1, $2, $3)"
 _MEMBERS: Final = """
 SELECT m.member, m.info, s.session, s.node FROM lineside_bus_members m LEFT JOIN lineside_bus_sessions s
     USING (namespace, grp, member)
@@ -49,6 +52,9 @@ class PostgresPresence:
     def __init__(self, pool: PostgresPool, options: BackendOptions) -> None:
         self._pool = pool
         self._namespace = options.namespace
+        self._caller = secrets.token_hex(8)
+        self._answered = 0
+        self._expiring = asyncio.Lock()
 
     async def join(
         self,
@@ -99,7 +105,10 @@ class PostgresPresence:
 
     async def expire(self) -> Sequence[Departed]:
         """Drop sessions of dead nodes and members whose grace is over."""
-        rows = await self._pool.fetch("SELECT * FROM lineside_bus_expire($1)", self._namespace)
+        async with self._expiring:
+            # A question without an answer is asked again with its number, be it by the next call.
+            rows = await self._pool.fetch(_EXPIRE, self._namespace, self._caller, self._answered + 1)
+            self._answered += 1
         return [Departed(group, member, _info(info)) for group, member, info in rows]
 
     async def _members(self, group: str, member: str | None) -> list[Member]:

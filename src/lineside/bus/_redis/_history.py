@@ -7,7 +7,7 @@ from typing import Any
 from lineside.bus._envelope import Envelope
 from lineside.bus._message import HistoryLimits, Message, Position, Published, Slice
 from lineside.bus._redis._commands import RedisCommands
-from lineside.bus._redis._scripts import APPEND, READ
+from lineside.bus._redis._stream_scripts import APPEND, READ
 
 __all__ = ["RedisHistory"]
 

@@ -1,12 +1,15 @@
 """The groups and nodes of a bus on Redis."""
 
+import asyncio
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from lineside.bus._contract import Departed, Joined, Left, Member, Node
 from lineside.bus._errors import AlreadyJoinedError, GroupFullError
 from lineside.bus._redis._commands import RedisCommands
-from lineside.bus._redis._scripts import BEAT, EXPIRE, JOIN, LEAVE, MEMBERS, NODES, REMOVE
+from lineside.bus._redis._group_scripts import EXPIRE, JOIN, LEAVE, MEMBERS, REMOVE
+from lineside.bus._redis._node_scripts import BEAT, NODES
 from lineside.exceptions import InvalidJSONError
 from lineside.strict_json import dumps, loads
 
@@ -24,6 +27,10 @@ class RedisPresence:
 
     def __init__(self, commands: RedisCommands) -> None:
         self._commands = commands
+        self._caller = secrets.token_hex(8)
+        self._answered = 0
+        self._untold: list[Departed] = []
+        self._expiring = asyncio.Lock()
 
     async def join(
         self,
@@ -86,12 +93,19 @@ class RedisPresence:
 
     async def expire(self) -> Sequence[Departed]:
         """Drop sessions of dead nodes and members whose grace is over."""
-        departed: list[Departed] = []
-        more = 1
-        while more:
-            more, gone = await self._commands.run(EXPIRE, (_EXPIRE_AT_A_TIME,))
-            departed += [Departed(group.decode(), who.decode(), _info(info)) for group, who, info in gone]
-        return departed
+        async with self._expiring:
+            more = 1
+            while more:
+                # A question without an answer is asked again with its number, be it by the next call.
+                more, gone = await self._commands.run(
+                    EXPIRE, (_EXPIRE_AT_A_TIME, self._caller, self._answered + 1)
+                )
+                self._answered += 1
+                self._untold += [
+                    Departed(group.decode(), who.decode(), _info(info)) for group, who, info in gone
+                ]
+            departed, self._untold = self._untold, []
+            return departed
 
     async def _has(self, group: str, member: str, session: str) -> bool:
         # An attempt without an answer may have been the one that let this session in.
