@@ -42,7 +42,7 @@ class BusSubscription:
         self.stream: str = stream
         self.listener: Listener = listener
         self.position: Position | None = position
-        self.closed = False
+        self.closed: bool = False
         self._release = release
 
     async def close(self) -> None:

@@ -27,8 +27,8 @@ from lineside.exceptions import MissingDependencyError
 
 try:
     from broadcaster import BroadcastBackend, Event
-except ImportError as missing:
-    raise MissingDependencyError("broadcaster", extra="broadcaster") from missing
+except ImportError as _missing:
+    raise MissingDependencyError("broadcaster", extra="broadcaster") from _missing
 
 __all__ = ["BusBroadcast"]
 

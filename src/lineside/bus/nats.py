@@ -15,7 +15,7 @@ JetStream acknowledges a message before it is safe on the disk: a power failure 
 last two minutes, unless the server is told ``sync_interval: always``.
 """
 
-from typing import Final, Self
+from typing import Final
 from urllib.parse import parse_qsl
 
 from lineside.bus._contract import History, Membership, Presence, Receiver
@@ -39,8 +39,8 @@ from lineside.exceptions import ConfigurationError, MissingDependencyError
 
 try:
     from lineside.bus._nats._client import dial
-except ImportError as missing:
-    raise MissingDependencyError("nats", extra="nats") from missing
+except ImportError as _missing:
+    raise MissingDependencyError("nats", extra="nats") from _missing
 
 __all__ = ["NatsBackend"]
 
@@ -91,16 +91,6 @@ class NatsBackend:
         self.history: History | None = NatsHistory(jetstream, log, self._reader, subjects, envelope, options)
         self.presence: Presence | None = NatsPresence(state)
         self.membership: Membership | None = NatsMembership(state)
-
-    @classmethod
-    def from_url(cls, url: str, options: BackendOptions) -> Self:
-        """Make a backend for a bus.
-
-        Args:
-            url: As above.
-            options: The bus' settings.
-        """
-        return cls(url, options)
 
     async def connect(self, receiver: Receiver) -> None:
         """Reach the server; from now on a lost connection is replaced by another."""

@@ -17,7 +17,7 @@ takes a lock of the whole database: some thousands of messages in a second are t
 import asyncio
 import logging
 import random
-from typing import Final, Self
+from typing import Final
 
 from lineside.bus._contract import History, Membership, Presence, Receiver
 from lineside.bus._envelope import Envelope
@@ -35,8 +35,8 @@ from lineside.exceptions import MissingDependencyError
 
 try:
     from lineside.bus._postgres._client import prepare
-except ImportError as missing:
-    raise MissingDependencyError("asyncpg", extra="postgres") from missing
+except ImportError as _missing:
+    raise MissingDependencyError("asyncpg", extra="postgres") from _missing
 
 __all__ = ["SCHEMA", "PostgresBackend"]
 
@@ -85,16 +85,6 @@ class PostgresBackend:
         self.history: History | None = PostgresHistory(self._pool, envelope, options)
         self.presence: Presence | None = PostgresPresence(self._pool, options)
         self.membership: Membership | None = PostgresMembership(self._pool, options)
-
-    @classmethod
-    def from_url(cls, url: str, options: BackendOptions) -> Self:
-        """Make a backend for a bus.
-
-        Args:
-            url: As above.
-            options: The bus' settings.
-        """
-        return cls(url, options)
 
     async def connect(self, receiver: Receiver) -> None:
         """Reach the server and make what is missing there; from now on lost connections are replaced."""

@@ -87,7 +87,7 @@ class Attachment:
         self.presence: Mapping[str, Any] | None = presence
         self.held: list[Message] | None = [] if held else None
         self.held_limit: int = held_limit
-        self.overflowed = False
+        self.overflowed: bool = False
         self.epoch: str = ""
         self.floor: int = 0
         self.stopped: bool = False

@@ -107,7 +107,7 @@ class Cable(CableSDK):
         super().__init__(self, replace_sessions=replace_sessions)
         self.connections: dict[str, Connection] = {}
         self.emptied: asyncio.Event = asyncio.Event()
-        self.accepting = False
+        self.accepting: bool = False
         self._running = False
 
     # -- life -----------------------------------------------------------------

@@ -85,7 +85,7 @@ class Channel(Streaming):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "channel_name" not in vars(cls):
-            cls.channel_name = cls.__name__
+            setattr(cls, "channel_name", cls.__name__)  # noqa: B010 - the base class declares it
         cls.__lineside_declaration__ = declaration_of(cls)
         cls.__lineside_actions__ = actions_of(cls, Channel, cls.__lineside_declaration__)
         for callbacks in cls.__lineside_declaration__.callbacks.values():

@@ -112,11 +112,11 @@ class Connection:
         self.codec: Codec = codec
         self.wire: Wire = wire
         self.handshake: Handshake | None = handshake
-        self.state = State.OPENING
+        self.state: State = State.OPENING
         self.subscriptions: dict[str, Subscription] = {}
         self.outbox: Outbox = Outbox(wire, cable.limits, cable.flusher, self)
-        self.heard_at = cable.monotonic()
-        self.resumable = codec.restores
+        self.heard_at: float = cable.monotonic()
+        self.resumable: bool = codec.restores
         self.restored_positions: dict[str, Any] = {}
         self.on_close: list[Callable[[Connection], Any]] | None = None
         self._metadata: dict[str, Any] | None = None

@@ -123,8 +123,8 @@ class Outbox:
     def __init__(self, wire: Wire, limits: CableLimits, flusher: Flusher, owner: OutboxOwner) -> None:
         self.wire: Wire = wire
         self.frames: list[Frame] = []
-        self.size = 0
-        self.closed = False
+        self.size: int = 0
+        self.closed: bool = False
         self._limits = limits
         self._flusher = flusher
         self._owner = owner

@@ -54,7 +54,7 @@ class ServerEvents:
         self._tasks: set[asyncio.Task[None]] = set()
         self._pending = 0
         self._relay = EventRelay(cable, take=self._take_from_another)
-        self.dropped = 0
+        self.dropped: int = 0
 
     def on(self, name: str, function: EventHandler, *, nodes: Literal["all", "own"] = "all") -> None:
         """Call a function whenever something happens; functions of one event run in order.

@@ -71,8 +71,8 @@ class Subscription:
         self.presences: set[str] = set()
         self.port: ChannelPort | None = None
         self.confirmed: bool = False
-        self.rejected = False
-        self.rejection = "rejected"
+        self.rejected: bool = False
+        self.rejection: str = "rejected"
         self.ended: bool = False
 
     async def stream_from(

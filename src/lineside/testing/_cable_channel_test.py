@@ -41,7 +41,7 @@ class ChannelTest(Generic[_Channel]):
         self.instance: _Channel = open_channel.channel
         self.connection: StubConnection = subscription.connection
         self.cable: Cable = subscription.connection.cable
-        self.confirmed = False
+        self.confirmed: bool = False
         self.code: int | None = None
         self.details: Any = None
 

@@ -51,7 +51,7 @@ class StubSubscription:
         self.identifier: str = dumps({"channel": channel, **params}).decode()
         self.channel = channel
         self.params = params
-        self.rejected = False
+        self.rejected: bool = False
         self.reason: str | None = None
         self.streams: dict[str, Mapping[str, Any]] = {}
         self.transmissions: list[Any] = []

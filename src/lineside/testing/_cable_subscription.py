@@ -46,8 +46,8 @@ class CableSubscription:
         self._channel = channel
         self._read = 0
         self.identifier = identifier
-        self.confirmed = False
-        self.rejected = False
+        self.confirmed: bool = False
+        self.rejected: bool = False
         self.reason: str | None = None
         self.code: int | None = None
         self.history: bool | None = None
