@@ -8,10 +8,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test faults lint docs bench clean
+.PHONY: help setup demo test faults controls lint docs bench clean
 
 help: ## Say what there is to run (the default)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with every extra and every tool; instant when nothing changed
 
@@ -34,6 +34,9 @@ test: setup ## Run every test, page snippet and example, with branch coverage, i
 
 faults: setup ## Kill, cut off and empty everything under a cluster, 20 times each: hours (FAULTS="--rows F1 --rounds 3")
 	@$(BIN)/python scripts/faults.py $(FAULTS)
+
+controls: setup ## Switch off each control of the cable in turn: its test has to fail
+	@$(BIN)/python scripts/controls_off.py
 
 # PATH: --verifytypes looks at the packages of the first `python` there, and not at pyproject.toml.
 lint: setup ## Check style, types, the public API's types and the import contracts

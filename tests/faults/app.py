@@ -112,6 +112,7 @@ def make_app(bus: str) -> FastAPI:
     limits = CableLimits(
         ping_seconds=PING_SECONDS,
         presence_seconds=PRESENCE_SECONDS,
+        close_seconds=2.0,
         history=HistoryLimits(messages=HISTORY, age_seconds=300.0),
     )
     backend = backend_of_url(bus, BackendOptions(deadline_seconds=PUBLISH_SECONDS))
