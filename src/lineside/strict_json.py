@@ -32,6 +32,7 @@ from lineside.exceptions import InvalidJSONError, PayloadTooLargeError
 __all__ = ["dumps", "loads"]
 
 _BOM: Final = b"\xef\xbb\xbf"
+_SPACES: Final = " \t\n\r"
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 
@@ -85,7 +86,14 @@ def loads(
         raise InvalidJSONError("the text is empty")
     _check_depth(raw, max_depth=max_depth)
     try:
-        value = _decoder(max_keys, check_numbers=_has_long_number(raw)).decode(text)
+        decoder = _decoder(max_keys, check_numbers=_has_long_number(raw))
+        if text[0] in _SPACES:
+            value = decoder.decode(text)
+        else:
+            # Without a look for spaces around the value, which most texts do not have.
+            value, end = decoder.raw_decode(text)
+            if end != len(text):
+                value = decoder.decode(text)
     except json.JSONDecodeError as error:
         raise InvalidJSONError(error.msg, position=error.pos) from None
     except RecursionError:

@@ -255,10 +255,13 @@ class Bus:
         kept = history if history is not None and history.messages > 0 else None
         key = idempotency_key if kept is None else None
         message = self._publisher.message(stream, data, id, key, headers)
-        if kept is None:
-            return await self._counted(self._publisher.publish(message, self.backend))
-        log = self.require_history()
-        return await self._counted(log.append(message, kept, idempotency_key=idempotency_key))
+        try:
+            if kept is None:
+                return await self._publisher.publish(message, self.backend)
+            return await self.require_history().append(message, kept, idempotency_key=idempotency_key)
+        except BusUnavailable:
+            self.stats.count("unavailable")
+            raise
 
     async def subscribe(self, stream: str, listener: Listener, *, history: bool = False) -> BusSubscription:
         """Listen to a stream; returns when the subscription is live everywhere.

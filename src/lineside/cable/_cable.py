@@ -11,19 +11,19 @@ from typing import Any
 
 from lineside.bus import NO_HISTORY, Backend, Bus, Departed, Discontinuity, Published
 from lineside.cable._auth._rates import TokenBucket
-from lineside.cable._channel_values import json_value
+from lineside.cable._channel_values import json_bytes
 from lineside.cable._cluster import Cluster
 from lineside.cable._codec import Codec
 from lineside.cable._connection import Connection, State
 from lineside.cable._drain import drain
 from lineside.cable._errors import CableConfigurationError
 from lineside.cable._events import HistoryRejection
+from lineside.cable._flusher import Flusher
 from lineside.cable._frame import Frame
 from lineside.cable._hub import Hub, LocalStream
 from lineside.cable._identity import GUEST, Identity
 from lineside.cable._limits import CableLimits
 from lineside.cable._message import EXCLUDE, TYPE
-from lineside.cable._outbox import Flusher
 from lineside.cable._ports import Channels, Handshake
 from lineside.cable._presence import CablePresence
 from lineside.cable._pulse import Pulse
@@ -35,7 +35,6 @@ from lineside.cable._subscription import check_stream
 from lineside.cable._tracing import publishing
 from lineside.cable._wire import Wire
 from lineside.cable.codecs import CodecRegistry, standard_codecs
-from lineside.strict_json import dumps
 
 __all__ = ["Buckets", "Cable"]
 
@@ -96,6 +95,7 @@ class Cable(CableSDK):
             self.bus,
             keeps_history=lambda _: self.limits.history.messages > 0 and self.bus.history is not None,
             stats=self.stats,
+            flusher=self.flusher,
             interrupted=self._interrupted,
             clock=clock,
         )
@@ -267,7 +267,7 @@ class Cable(CableSDK):
         with publishing(stream, headers):
             return await self.bus.publish(
                 stream,
-                dumps(json_value(message)),
+                json_bytes(message),
                 history=self.limits.history if history and self.bus.history is not None else NO_HISTORY,
                 idempotency_key=idempotency_key,
                 headers=headers,

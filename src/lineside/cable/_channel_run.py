@@ -4,11 +4,11 @@ import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
 from typing import Any, Final
 
 from lineside.cable._cancelling import app_code
 from lineside.cable._channel_errors import answer_of
+from lineside.cable._channel_injection import Inject
 from lineside.cable._channel_plan import ActionPlan, ChannelPlan, TimerPlan
 from lineside.cable._channel_streams import ChannelState, has_been_asked
 from lineside.cable._errors import ErrorCode, RequestFailed
@@ -128,17 +128,18 @@ class OpenChannel:
         await self._around(self._plan.unsubscribe, work)
 
     async def _perform(self, plan: ActionPlan, data: Mapping[str, Any]) -> Any:
-        async def work() -> Any:
-            given = {name: value for name, value in data.items() if name != "action"}
-            return plan.answer(await plan.call(self._channel, **plan.arguments.read(given)))
-
         self._state.action = plan.name
         try:
             if not plan.callbacks:
-                return await work()
-            return await self._around(plan.callbacks, work)
+                return await self._act(plan, data)
+            return await self._around(plan.callbacks, functools.partial(self._act, plan, data))
         finally:
             self._state.action = None
+
+    async def _act(self, plan: ActionPlan, data: Mapping[str, Any]) -> Any:
+        given = dict(data)
+        given.pop("action", None)
+        return plan.answer(await plan.call(self._channel, **plan.arguments.read(given)))
 
     async def _around(self, callbacks: tuple[Planned, ...], work: Callable[[], Awaitable[Any]]) -> Any:
         run = CallbackRun(_refuse_value)
@@ -158,20 +159,24 @@ class OpenChannel:
 
     async def _run(self, work: Callable[[], Awaitable[Any]]) -> Any:
         """Do a piece of work with injected attributes; errors are rescued behind them."""
-        async with self._lock or nullcontext():
-            try:
-                with app_code:
-                    return await self._with_injected(work)
-            except Exception as error:  # noqa: BLE001 - rescued or raised again
-                return await self._rescue(error)
-            finally:
-                vars(self._channel).pop("ability", None)
+        if self._lock is None:
+            return await self._rescued(work)
+        async with self._lock:
+            return await self._rescued(work)
 
-    async def _with_injected(self, work: Callable[[], Awaitable[Any]]) -> Any:
+    async def _rescued(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        inject = self._plan.inject if self._plan.dependencies else None
+        try:
+            with app_code:
+                return await (work() if inject is None else self._with_injected(work, inject))
+        except Exception as error:  # noqa: BLE001 - rescued or raised again
+            return await self._rescue(error)
+        finally:
+            vars(self._channel).pop("ability", None)
+
+    async def _with_injected(self, work: Callable[[], Awaitable[Any]], inject: Inject) -> Any:
         plan, held = self._plan, vars(self._channel)
-        if plan.inject is None or not plan.dependencies:
-            return await work()
-        async with plan.inject(plan.channel, self._channel.connection) as values:
+        async with inject(plan.channel, self._channel.connection) as values:
             held.update(values)
             try:
                 return await work()

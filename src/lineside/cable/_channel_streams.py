@@ -200,9 +200,7 @@ class Streaming:
         Returns:
             Where it stands in the stream's log.
         """
-        return await self.cable.broadcast(
-            stream, json_value(message), history=history, idempotency_key=idempotency_key
-        )
+        return await self.cable.broadcast(stream, message, history=history, idempotency_key=idempotency_key)
 
     async def broadcast_to(
         self, target: Any, message: Any, *, history: bool = True, idempotency_key: str | None = None
@@ -232,7 +230,7 @@ class Streaming:
         """
         return await self.cable.broadcast(
             stream,
-            json_value(message),
+            message,
             exclude=self.connection.id,
             history=history,
             idempotency_key=idempotency_key,

@@ -7,7 +7,9 @@ from typing import Any
 from anyio import from_thread
 from pydantic_core import to_jsonable_python
 
-__all__ = ["json_value", "on_loop"]
+from lineside.strict_json import dumps
+
+__all__ = ["json_bytes", "json_value", "on_loop"]
 
 _PLAIN = (str, int, float, bool, type(None))
 
@@ -30,6 +32,22 @@ def json_value(value: Any) -> Any:
     except ValueError as error:
         # pydantic's own error is a ValueError, which the app might take for a wrong argument.
         raise TypeError(f"this cannot be sent as JSON: {error}; send dicts, lists or models") from error
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return a value as JSON text; what is JSON already is looked at once, by the writer.
+
+    Args:
+        value: As for `json_value`.
+
+    Raises:
+        TypeError: As `json_value` does.
+        ValueError: It has no form in strict JSON: NaN, or nested too deeply.
+    """
+    try:
+        return dumps(value)
+    except TypeError:
+        return dumps(json_value(value))
 
 
 def _refuse_records(value: Any) -> None:

@@ -31,18 +31,12 @@ class Frame:
     Attributes:
         payload: What an ASGI server is given.
         size: How many bytes the payload counts in an outbox.
+        wire: The payload as a WebSocket frame.
     """
 
-    __slots__ = ("_wire", "payload", "size")
+    __slots__ = ("payload", "size", "wire")
 
     def __init__(self, payload: str | bytes) -> None:
         self.payload: str | bytes = payload
         self.size: int = len(payload)
-        self._wire: bytes | None = None
-
-    @property
-    def wire(self) -> bytes:
-        """The WebSocket frame, made when the first connection needs it."""
-        if self._wire is None:
-            self._wire = websocket_frame(self.payload)
-        return self._wire
+        self.wire: bytes = websocket_frame(payload)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from lineside.bus import Bus, Discontinuity, Message
 from lineside.cable._attachment import Attachment
 from lineside.cable._codec import Codec
+from lineside.cable._flusher import Flusher
 from lineside.cable._frame import Frame
 from lineside.cable._locks import Locks
 from lineside.cable._message import EXCLUDE, event_of
@@ -34,11 +35,12 @@ class LocalStream:
     Args:
         name: The stream's name.
         stats: Counts deliveries.
+        flusher: Sends a frame to a whole audience.
     """
 
-    __slots__ = ("_stats", "audiences", "bus_subscription", "epoch", "last", "name", "special")
+    __slots__ = ("_flusher", "_stats", "audiences", "bus_subscription", "epoch", "last", "name", "special")
 
-    def __init__(self, name: str, stats: CableStats) -> None:
+    def __init__(self, name: str, stats: CableStats, flusher: Flusher) -> None:
         self.name = name
         self.bus_subscription: BusSubscription | None = None
         self.audiences: dict[tuple[Codec, str], dict[str, Outbox]] = {}
@@ -46,6 +48,7 @@ class LocalStream:
         self.epoch = ""
         self.last = 0
         self._stats = stats
+        self._flusher = flusher
 
     def began(self, subscription: "BusSubscription") -> None:
         """Take the position at which the bus begins to deliver."""
@@ -89,12 +92,14 @@ class LocalStream:
         key = (attachment.codec, attachment.identifier)
         audience = self.audiences.get(key)
         if audience is not None:
+            self._flusher.settle()
             was_here |= audience.pop(attachment.connection_id, None) is not None
             if not audience:
                 del self.audiences[key]
         return was_here
 
     def _join(self, attachment: Attachment) -> None:
+        self._flusher.settle()
         key = (attachment.codec, attachment.identifier)
         self.audiences.setdefault(key, {})[attachment.connection_id] = attachment.outbox
 
@@ -117,23 +122,23 @@ class LocalStream:
             self.epoch, self.last = position.epoch, position.offset
         excluded = message.headers.get(EXCLUDE)
         delivered = 0
+        self._flusher.settle()
+        for attachment in self.special:
+            if attachment.connection_id != excluded:
+                attachment.deliver(message)
+                delivered += 1
         for (codec, identifier), audience in self.audiences.items():
             frame = self._frame(codec, identifier, message)
             if frame is None:
                 continue
             if excluded is None or excluded not in audience:
-                for outbox in audience.values():
-                    outbox.push(frame)
+                self._flusher.share(audience, frame)
                 delivered += len(audience)
             else:
                 for connection_id, outbox in audience.items():
                     if connection_id != excluded:
                         outbox.push(frame)
                 delivered += len(audience) - 1
-        for attachment in self.special:
-            if attachment.connection_id != excluded:
-                attachment.deliver(message)
-                delivered += 1
         self._stats.deliveries += delivered
 
     def _frame(self, codec: Codec, identifier: str, message: Message) -> Frame | None:
@@ -157,6 +162,7 @@ class Hub:
         bus: Carries messages between nodes.
         keeps_history: Tells whether a stream's messages are kept.
         stats: Counts.
+        flusher: Sends a frame to a whole audience.
         interrupted: Is told of a stream whose messages are lost.
         clock: Returns the seconds since 1970.
 
@@ -170,12 +176,14 @@ class Hub:
         *,
         keeps_history: Callable[[str], bool],
         stats: CableStats,
+        flusher: Flusher,
         interrupted: Callable[[LocalStream, Discontinuity], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._bus = bus
         self._keeps_history = keeps_history
         self._stats = stats
+        self._flusher = flusher
         self._interrupted = interrupted
         self._clock = clock
         self.lagged: Callable[[float], None] | None = None
@@ -196,7 +204,7 @@ class Hub:
         async with self._locks.holding(name):
             stream = self.streams.get(name)
             if stream is None:
-                stream = self.streams[name] = LocalStream(name, self._stats)
+                stream = self.streams[name] = LocalStream(name, self._stats, self._flusher)
                 try:
                     subscription = await self._bus.subscribe(
                         name, self._listener(stream), history=self._keeps_history(name)

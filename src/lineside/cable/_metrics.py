@@ -14,9 +14,37 @@ if TYPE_CHECKING:
 
 __all__ = ["CableMetrics"]
 
+_BATCH: Final = 256
+
 _PREFIX: Final = "lineside_cable_"
 _SIZES: Final = (64, 256, 1_024, 4_096, 16_384, 65_536, 262_144)
 _LAGS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class _Batched:
+    """Figures that go to their histogram many at a time: one by one, each would cost as much as a write.
+
+    Args:
+        series: The histogram.
+    """
+
+    __slots__ = ("_series", "_waiting")
+
+    def __init__(self, series: Any) -> None:
+        self._series = series
+        self._waiting: list[float] = []
+
+    def observe(self, value: float) -> None:
+        """Take a figure."""
+        self._waiting.append(value)
+        if len(self._waiting) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Bring the histogram up to date."""
+        waiting, self._waiting = self._waiting, []
+        for value in waiting:
+            self._series.observe(value)
 
 
 class CableMetrics:
@@ -42,6 +70,7 @@ class CableMetrics:
         self._metrics = metrics
         self._name = name
         self._counted: dict[tuple[str, str], int] = {}
+        self._batched: list[_Batched] = []
         # Asked before the metrics that it brings up to date, because it is there before them.
         metrics.registry.register(self)
         self._size = self._histogram("message_size_bytes", "Bytes of frames from clients", _SIZES)
@@ -54,6 +83,7 @@ class CableMetrics:
 
     def close(self) -> None:
         """Measure and show nothing more."""
+        self.update()
         self._cable.meter = None
         self._cable.hub.lagged = None
         self._metrics.registry.unregister(self)
@@ -90,6 +120,8 @@ class CableMetrics:
     def update(self) -> None:
         """Bring every metric up to date."""
         cable, stats = self._cable, self._cable.stats
+        for batched in self._batched:
+            batched.flush()
         self._gauge("connected_clients", "Connections of this node", len(cable.connections))
         self._gauge("active_rooms", "Rooms with members on this node", len(cable.rooms.seats.rooms()))
         self._gauge("streams", "Streams that this node listens to", len(cable.hub.streams))
@@ -130,6 +162,8 @@ class CableMetrics:
         counter.inc(value - self._counted.get(key, 0), cable=self._name, **labels)
         self._counted[key] = value
 
-    def _histogram(self, name: str, description: str, buckets: tuple[float, ...]) -> Any:
+    def _histogram(self, name: str, description: str, buckets: tuple[float, ...]) -> _Batched:
         made = self._metrics.histogram(_PREFIX + name, description, labels=("cable",), buckets=buckets)
-        return made.series(cable=self._name)
+        batched = _Batched(made.series(cable=self._name))
+        self._batched.append(batched)
+        return batched

@@ -5,17 +5,16 @@ one write: under load this is what beats the price of a system call per message.
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
+from lineside.cable._flusher import Flusher
 from lineside.cable._frame import Frame
 from lineside.cable._limits import CableLimits
 from lineside.cable._wire import Wire
 
-__all__ = ["Flusher", "Outbox", "OutboxOwner"]
+__all__ = ["Outbox", "OutboxOwner"]
 
-_CONGESTED_RETRY_SECONDS: Final = 0.05
 _WIRE_SHARE: Final = 4
 _WIRE_BYTES: Final = 262_144
 
@@ -32,69 +31,6 @@ class OutboxOwner(Protocol):
         ...
 
 
-class Flusher:
-    """Writes the outboxes of one event loop that have something to say.
-
-    Args:
-        call_soon: The loop's ``call_soon``; default: that of the running loop.
-    """
-
-    __slots__ = ("_call_soon", "_congested", "_dirty", "_scheduled", "_timer")
-
-    def __init__(self, call_soon: Callable[[Callable[[], None]], object] | None = None) -> None:
-        self._call_soon = call_soon
-        self._dirty: list[Outbox] = []
-        self._congested: list[Outbox] = []
-        self._scheduled = False
-        self._timer: asyncio.TimerHandle | None = None
-
-    def add(self, outbox: "Outbox") -> None:
-        """Write this outbox at the end of the turn.
-
-        Args:
-            outbox: One that has just got its first frame.
-        """
-        self._dirty.append(outbox)
-        if not self._scheduled:
-            self._scheduled = True
-            if self._call_soon is None:
-                asyncio.get_running_loop().call_soon(self.flush)
-            else:
-                self._call_soon(self.flush)
-
-    def flush(self) -> None:
-        """Write what waits, now."""
-        self._scheduled = False
-        dirty, self._dirty = self._dirty, []
-        for outbox in dirty:
-            outbox.flush()
-
-    def retry(self, outbox: "Outbox") -> None:
-        """Look at this outbox again soon: its peer reads slowly.
-
-        Args:
-            outbox: One whose wire still has enough to do.
-        """
-        self._congested.append(outbox)
-        if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(_CONGESTED_RETRY_SECONDS, self._retry)
-
-    def _retry(self) -> None:
-        self._timer = None
-        congested, self._congested = self._congested, []
-        for outbox in congested:
-            outbox.flush()
-
-    def close(self) -> None:
-        """Write what waits and stop the timer."""
-        self.flush()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._congested.clear()
-
-
 class Outbox:
     """The frames that one connection has not been given yet.
 
@@ -109,6 +45,8 @@ class Outbox:
         "_dropped",
         "_flusher",
         "_limits",
+        "_max_bytes",
+        "_max_frames",
         "_may_wait",
         "_owner",
         "_room",
@@ -126,6 +64,8 @@ class Outbox:
         self.size: int = 0
         self.closed: bool = False
         self._limits = limits
+        self._max_bytes = limits.outbox_bytes
+        self._max_frames = limits.outbox_frames
         self._flusher = flusher
         self._owner = owner
         self._waits = False
@@ -162,25 +102,46 @@ class Outbox:
         Args:
             frame: The same object for every connection that is sent it.
         """
-        frames = self.frames
+        frames, flusher = self.frames, self._flusher
+        if flusher.shared:
+            flusher.settle()
         if not frames and not self._waits:
             if self.closed:
                 return
-            self._flusher.add(self)
+            flusher.add(self)
         frames.append(frame)
-        self.size += frame.size
-        if self.size > self._limits.outbox_bytes or len(frames) > self._limits.outbox_frames:
+        size = self.size = self.size + frame.size
+        if size > self._max_bytes or len(frames) > self._max_frames:
             self._overflow()
+
+    def settle(self) -> None:
+        """Take what was given to an audience: whoever comes to it or leaves it now must not change that."""
+        self._flusher.settle()
+
+    def pass_on(self, frames: list[Frame], size: int) -> None:
+        """Hand frames over at once if nothing waits and the wire has little to do; else they wait.
+
+        Args:
+            frames: What the whole audience is sent; the list is shared.
+            size: Their size.
+        """
+        unasked = self._unasked + size
+        if self.size or self._waits or self.closed or unasked > self._may_wait:
+            for frame in frames:
+                self.push(frame)
+            return
+        self._unasked = unasked
+        self.wire.write(frames)
 
     def flush(self) -> None:
         """Hand over what waits, unless the wire has enough to do."""
         self._waits = False
         frames = self.frames
-        if self.closed or not frames:
+        if not frames:
             return
         # Asking the wire each time would cost as much as half a write, for clients that do read.
-        self._unasked += self.size
-        if self._unasked > self._may_wait and self._congested():
+        unasked = self._unasked = self._unasked + self.size
+        if unasked > self._may_wait and self._congested():
             self._waits = True
             self._flusher.retry(self)
             return
@@ -200,6 +161,7 @@ class Outbox:
     def close(self) -> None:
         """Hand over what waits and take nothing more."""
         if not self.closed:
+            self.settle()
             if self.frames:
                 frames, self.frames, self.size = self.frames, [], 0
                 self.wire.write(frames)

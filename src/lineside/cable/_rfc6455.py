@@ -149,14 +149,14 @@ class FrameReader:
             held += data
         stream = held or data
         found: list[Incoming] = []
-        start, end = 0, -1
-        while end != start:
-            start, end = max(end, 0), self._read_frame(stream, max(end, 0), found)
+        start, size = 0, len(stream)
+        while start < size and (end := self._read_frame(stream, start, found)) != start:
+            start = end
             if found and isinstance(found[-1], CloseFrame):
                 # Nothing behind it counts (section 1.4).
                 self._buffer, self._message = bytearray(), None
                 return found
-        if start or not held:
+        if held or start < size:
             self._buffer = bytearray(stream[start:])
         return found
 

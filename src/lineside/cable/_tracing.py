@@ -6,7 +6,7 @@ written, and nothing is made where nothing was written: an app without OpenTelem
 
 import sys
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ TRACEPARENT: Final = "traceparent"
 """The header with the trace that a message belongs to (W3C Trace Context, section 3.2)."""
 
 _SYSTEM: Final = "lineside"
+_UNTRACED: Final = nullcontext()
 
 
-@contextmanager
-def publishing(stream: str, headers: dict[str, str]) -> Generator[None]:
+def publishing(stream: str, headers: dict[str, str]) -> AbstractContextManager[None]:
     """Publish a message within a span, and write the span into its headers.
 
     Args:
@@ -30,8 +30,12 @@ def publishing(stream: str, headers: dict[str, str]) -> Generator[None]:
     """
     trace = sys.modules.get("opentelemetry.trace")
     if trace is None or not trace.get_current_span().is_recording():
-        yield
-        return
+        return _UNTRACED
+    return _publishing(trace, stream, headers)
+
+
+@contextmanager
+def _publishing(trace: Any, stream: str, headers: dict[str, str]) -> Generator[None]:
     attributes = _attributes(stream, "send")
     with _tracer(trace).start_as_current_span(
         "cable publish", kind=trace.SpanKind.PRODUCER, attributes=attributes

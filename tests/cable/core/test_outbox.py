@@ -3,9 +3,10 @@
 import pytest
 
 from lineside.cable._channel import Channel
+from lineside.cable._flusher import Flusher
 from lineside.cable._frame import Frame, websocket_frame
 from lineside.cable._limits import CableLimits
-from lineside.cable._outbox import Flusher, Outbox
+from lineside.cable._outbox import Outbox
 from tests.cable.core.cables import EXT, V1, cable, client, identifier, messages, subscribe, types
 from tests.cable.fakes import FakeWire, eventually, running
 

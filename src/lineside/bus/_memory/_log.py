@@ -72,14 +72,23 @@ class MemoryLogs:
                 return replace(earlier[1], duplicate=True), None
         log.last += 1
         position = Position(log.epoch, log.last)
-        kept = replace(message, position=position)
+        kept = Message(
+            message.stream,
+            message.data,
+            message.id,
+            message.node,
+            position,
+            message.published_at,
+            message.headers,
+        )
         log.entries.append((now, kept))
         self._resize(log, _size_of(kept))
         published = Published(message.id, position)
         for key in keys:
             log.published[key] = (now, published)
             self._resize(log, _MESSAGE_OVERHEAD)
-        self._trim(log, now)
+        while len(log.entries) > limits.messages:
+            self._evict(log)
         self._bound(message.stream, now)
         return published, kept
 
@@ -120,28 +129,37 @@ class MemoryLogs:
     def _trim(self, log: _Log, now: float) -> None:
         entries, limits = log.entries, log.limits
         while entries and (len(entries) > limits.messages or now - entries[0][0] > limits.age_seconds):
-            message = entries.popleft()[1]
-            log.evicted_at = max(log.evicted_at or 0.0, message.published_at)
-            self._resize(log, -_size_of(message))
+            self._evict(log)
         while log.published:
-            key, (at, _) = next(iter(log.published.items()))
+            at, _ = next(iter(log.published.values()))
             if now - at <= KEY_SECONDS:
                 break
-            del log.published[key]
-            self._resize(log, -_MESSAGE_OVERHEAD)
+            self._forget(log)
+
+    def _evict(self, log: _Log) -> None:
+        message = log.entries.popleft()[1]
+        log.evicted_at = max(log.evicted_at or 0.0, message.published_at)
+        self._resize(log, -_size_of(message))
+
+    def _forget(self, log: _Log) -> None:
+        log.published.popitem(last=False)
+        self._resize(log, -_MESSAGE_OVERHEAD)
 
     def _bound(self, current: str, now: float) -> None:
         # A stream that nobody uses any more is looked at when it is the oldest: others pay for it, a little.
         for stream in [stream for stream, _ in zip(self._logs, range(2), strict=False)]:
-            self._trim(self._logs[stream], now)
+            if stream != current:
+                self._trim(self._logs[stream], now)
         while self._size > self._max_bytes or len(self._logs) > self._max_streams:
             stream, log = next(iter(self._logs.items()))
             if stream == current:
-                if not log.entries:
+                # What is known of messages long gone makes room for messages.
+                if len(log.published) > len(log.entries):
+                    self._forget(log)
+                elif log.entries:
+                    self._evict(log)
+                else:
                     break
-                message = log.entries.popleft()[1]
-                log.evicted_at = max(log.evicted_at or 0.0, message.published_at)
-                self._resize(log, -_size_of(message))
             else:
                 del self._logs[stream]
                 self._size -= log.size + _MESSAGE_OVERHEAD
