@@ -71,6 +71,17 @@ async def test_one_log_alone_is_bounded_too() -> None:
         assert 3 < len(found.messages) < 10
 
 
+async def test_the_ids_of_messages_long_gone_are_bounded_and_make_room_for_messages() -> None:
+    """A busy stream forgets ids before it forgets what it keeps for those who come back."""
+    broker = MemoryBroker(max_bytes=50_000)
+    async with Bus(MemoryBackend(broker)) as bus:
+        for number in range(1_000):
+            await bus.publish("s", b"%d" % number, history=HistoryLimits(messages=20))
+            assert broker.logs.size <= 50_000
+        kept = await bus.read("s", limit=100)
+        assert [message.data for message in kept.messages] == [b"%d" % number for number in range(980, 1_000)]
+
+
 async def test_an_idempotency_key_is_remembered_five_minutes() -> None:
     """And no longer."""
     clock = Clock()

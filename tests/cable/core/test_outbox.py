@@ -69,6 +69,63 @@ def test_much_said_at_once_to_a_client_that_reads_is_not_lost() -> None:
     assert owner.told == []
 
 
+def test_the_only_frame_of_a_turn_stays_in_no_outbox() -> None:
+    wire = CountingWire()
+    box, flusher, turns = outbox(wire, Owner())
+    flusher.share({"1": box}, Frame("all"))
+    assert (box.frames, box.size, len(turns)) == ([], 0, 1)
+    flusher.flush()
+    assert wire.payloads == ["all"]
+
+
+def test_what_is_said_behind_a_shared_frame_follows_it_in_one_write() -> None:
+    wire = CountingWire()
+    box, flusher, _ = outbox(wire, Owner())
+    box.push(Frame("before"))
+    flusher.share({"1": box}, Frame("all"))
+    box.push(Frame("behind"))
+    flusher.flush()
+    assert wire.payloads == ["before", "all", "behind"]
+    assert wire.writes == 1
+
+
+def test_a_shared_frame_waits_for_a_client_that_does_not_read() -> None:
+    wire = FakeWire()
+    box, flusher, _ = outbox(wire, Owner(), outbox_bytes=1000)
+    wire.unread_bytes = 10_000
+    box._waits = True  # the timer that looks at it again needs a loop
+    flusher.share({"1": box}, Frame("all"))
+    flusher.flush()
+    assert (wire.payloads, box.size) == ([], 3)
+
+
+def test_closing_an_outbox_sends_what_its_audience_was_given() -> None:
+    wire = FakeWire()
+    box, flusher, _ = outbox(wire, Owner())
+    flusher.share({"1": box}, Frame("all"))
+    box.close()
+    assert wire.payloads == ["all"]
+
+
+async def test_who_subscribes_in_the_turn_of_a_message_is_not_sent_it_and_who_leaves_is() -> None:
+    async with running(node := cable([Feed])):
+        leaving, coming = await client(node, V1), await client(node, V1)
+        await subscribe(leaving, FEED)
+        stream = node.hub.streams["feed"]
+        key, audience = next(iter(stream.audiences.items()))
+        held = leaving.connection.subscriptions[FEED].attachments["feed"]
+        await node.broadcast("feed", 1)
+        stream.remove(held)
+        assert [frame.payload for frame in leaving.connection.outbox.frames][0].startswith('{"identifier"')
+        stream.add(held)
+        assert stream.audiences[key] == audience | {leaving.connection.id: leaving.connection.outbox}
+        await node.broadcast("feed", 2)
+        await subscribe(coming, FEED)
+        await node.broadcast("feed", 3)
+        await eventually(lambda: messages(coming, FEED) == [3])
+        assert messages(leaving, FEED) == [1, 2, 3]
+
+
 async def test_a_client_that_does_not_read_is_given_up_within_the_bound() -> None:
     wire, owner = FakeWire(), Owner()
     box, flusher, _ = outbox(wire, owner, outbox_bytes=1000)
