@@ -11,7 +11,7 @@ from lineside.exceptions import ConfigurationError
 __all__ = ["SCHEMES", "backend_of_url"]
 
 SCHEMES: Final[Mapping[str, tuple[str, str]]] = {
-    "memory": ("lineside.bus.memory", "MemoryBackend"),
+    "memory": ("lineside.bus.memory", "from_url"),
     "nats": ("lineside.bus.nats", "NatsBackend"),
     "postgres": ("lineside.bus.postgres", "PostgresBackend"),
     "postgresql": ("lineside.bus.postgres", "PostgresBackend"),
@@ -19,7 +19,7 @@ SCHEMES: Final[Mapping[str, tuple[str, str]]] = {
     "rediss": ("lineside.bus.redis", "RedisBackend"),
     "tls": ("lineside.bus.nats", "NatsBackend"),
 }
-"""The file and the class of each scheme; the class has ``from_url(url, options)``."""
+"""The file of each scheme, and what makes its backend there of the URL and the options."""
 
 
 def backend_of_url(url: str, options: BackendOptions) -> Backend:
@@ -41,4 +41,4 @@ def backend_of_url(url: str, options: BackendOptions) -> Backend:
         named = f"{scheme}://" if separator else "a text without '://'"
         raise ConfigurationError(f"no bus backend is known for {named}; known are {known}")
     module, name = found
-    return cast("Backend", getattr(importlib.import_module(module), name).from_url(url, options))
+    return cast("Backend", getattr(importlib.import_module(module), name)(url, options))

@@ -20,7 +20,6 @@ process, which is what tests need; two processes never share one.
 
 import time
 from collections.abc import Callable
-from typing import Self
 
 from lineside.bus._contract import History, Membership, Presence, Receiver
 from lineside.bus._errors import BusClosedError
@@ -29,7 +28,7 @@ from lineside.bus._memory._presence import MemoryMembership, MemoryPresence
 from lineside.bus._message import HistoryLimits, Message, Position, Published, Slice
 from lineside.bus._options import BackendOptions
 
-__all__ = ["MemoryBackend", "MemoryBroker", "MemoryHistory"]
+__all__ = ["MemoryBackend", "MemoryBroker", "MemoryHistory", "from_url"]
 
 
 class MemoryBroker:
@@ -123,17 +122,6 @@ class MemoryBackend:
         self.presence: Presence | None = self._broker.presence
         self.membership: Membership | None = self._broker.membership
 
-    @classmethod
-    def from_url(cls, url: str, options: BackendOptions) -> Self:
-        """Make a backend with a broker of its own.
-
-        Args:
-            url: ``memory://``.
-            options: Nothing of them matters inside one process.
-        """
-        del url, options
-        return cls()
-
     async def connect(self, receiver: Receiver) -> None:
         """Begin to deliver."""
         self._receiver = receiver
@@ -164,3 +152,14 @@ class MemoryBackend:
 
     async def ping(self) -> None:
         """Answer; nothing can be away."""
+
+
+def from_url(url: str, options: BackendOptions) -> MemoryBackend:
+    """Make a backend with a broker of its own, as ``memory://`` asks for.
+
+    Args:
+        url: ``memory://``.
+        options: Nothing of them matters inside one process.
+    """
+    del url, options
+    return MemoryBackend()

@@ -17,7 +17,7 @@ import logging
 import math
 import secrets
 from collections.abc import Mapping
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from lineside.bus._contract import History, Membership, Presence, Receiver
 from lineside.bus._envelope import Envelope
@@ -104,16 +104,6 @@ class RedisBackend:
         self.history: History | None = RedisHistory(self._commands, self._envelope, self._channel_of)
         self.presence: Presence | None = RedisPresence(self._commands)
         self.membership: Membership | None = RedisMembership(self._commands)
-
-    @classmethod
-    def from_url(cls, url: str, options: BackendOptions) -> Self:
-        """Make the backend that a bus' URL names.
-
-        Args:
-            url: As above.
-            options: The bus' settings.
-        """
-        return cls(url, options)
 
     async def connect(self, receiver: Receiver) -> None:
         """Open the connections; from now on they are brought back by themselves."""

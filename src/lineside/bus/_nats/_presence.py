@@ -35,6 +35,7 @@ class NatsPresence:
     def __init__(self, state: NatsState) -> None:
         self._state = state
         self._locks = Locks()
+        self._untold: list[Departed] = []
 
     async def join(
         self,
@@ -119,7 +120,11 @@ class NatsPresence:
         return await self._change(group, change)
 
     async def expire(self) -> Sequence[Departed]:
-        """Drop sessions of dead nodes and members whose grace is over."""
+        """Drop sessions of dead nodes and members whose grace is over.
+
+        The departures of one group are told to nobody when the server goes away after it has written them
+        and does not come back before the deadline: nobody could tell them from another node's.
+        """
         groups = self._state.groups
         now = await groups.now()
         leases = await groups.entries("node.*")
@@ -129,14 +134,15 @@ class NatsPresence:
         if dead:
             names |= {_read(entry)["group"] for entry in await groups.entries("group.*")}
         alive = {lease.key: lease_runs(lease, now) for lease in leases}
-        departed: list[Departed] = []
         for name in sorted(names):
-            departed += await self._expire_group(name, now, alive)
+            # Kept until all is done: what an outage interrupts is told by the next call.
+            self._untold += await self._expire_group(name, now, alive)
         for entry in due:
             await groups.delete(entry.key, entry.revision)
         for lease in dead:
             # Refused when the node has beaten or joined meanwhile: the next call looks again.
             await groups.delete(lease.key, lease.revision)
+        departed, self._untold = self._untold, []
         return departed
 
     async def _expire_group(self, group: str, now: float, alive: dict[str, bool]) -> list[Departed]:
