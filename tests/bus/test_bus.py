@@ -259,6 +259,7 @@ def test_an_unknown_scheme_lists_the_known_ones_and_no_secret() -> None:
 def test_a_missing_client_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """The import fails when the URL asks for it, and not before."""
     monkeypatch.delitem(sys.modules, "lineside.bus.redis", raising=False)
+    monkeypatch.delitem(sys.modules, "lineside.bus._redis._client", raising=False)
     monkeypatch.setitem(sys.modules, "redis", None)
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'lineside\[redis\]'"):

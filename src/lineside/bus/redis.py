@@ -12,10 +12,7 @@ Needs Redis 6.2 or newer, and ``pip install 'lineside[redis]'``. Do not let Redi
 (``maxmemory-policy noeviction``): the bus bounds what it keeps by itself.
 """
 
-import asyncio
 import logging
-import math
-import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -24,40 +21,18 @@ from lineside.bus._envelope import Envelope
 from lineside.bus._errors import BusClosedError, BusUnavailable
 from lineside.bus._message import Message, Position
 from lineside.bus._options import BackendOptions
-from lineside.bus._redis._commands import Errors, RedisCommands
+from lineside.bus._redis._commands import RedisCommands
 from lineside.bus._redis._history import RedisHistory
-from lineside.bus._redis._node_scripts import ADOPT
 from lineside.bus._redis._presence import RedisMembership, RedisPresence
-from lineside.bus._redis._subscriber import Link, RedisSubscriber
-from lineside.exceptions import ConfigurationError, MissingDependencyError
+from lineside.bus._redis._subscriber import RedisSubscriber
+from lineside.exceptions import MissingDependencyError
 
 try:
-    import redis.asyncio
-    from redis import exceptions
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-except ImportError:
-    raise MissingDependencyError("redis", extra="redis") from None
+    from lineside.bus._redis._client import ERRORS, RedisClient
+except ImportError as _missing:
+    raise MissingDependencyError("redis", extra="redis") from _missing
 
 __all__ = ["RedisBackend"]
-
-_CONNECT_SECONDS: Final = 2.0
-_CONNECTIONS: Final = 32
-
-_ERRORS: Final = Errors(
-    refused=(exceptions.AuthenticationError, exceptions.AuthorizationError),
-    passing=(
-        exceptions.ConnectionError,
-        exceptions.TimeoutError,
-        exceptions.ReadOnlyError,
-        OSError,
-        # What redis-py 8 raises for a connection that died under it: its writer is None.
-        AttributeError,
-        # uvloop's word for writing to a connection that has just been closed.
-        RuntimeError,
-    ),
-    other=(exceptions.RedisError,),
-)
 
 _logger: Final = logging.getLogger("lineside.bus")
 
@@ -87,20 +62,21 @@ class RedisBackend:
     def __init__(self, url: str, options: BackendOptions | None = None) -> None:
         self._options = options if options is not None else BackendOptions()
         self._envelope = Envelope(self._options)
-        self._pool = self._pool_of(url)
-        database = self._pool.connection_kwargs.get("db", 0)
-        # Channels know nothing of databases. The braces keep all keys in one slot of a cluster.
-        self._channels = f"lineside:{{{self._options.namespace}}}:{database}:s:".encode()
+        # The braces keep all keys in one slot of a cluster.
+        prefix = f"lineside:{{{self._options.namespace}}}:"
+        self._client = RedisClient(url, prefix=prefix, deadline_seconds=self._options.deadline_seconds)
+        # Channels know nothing of databases.
+        self._channels = f"{prefix}{self._client.database}:s:".encode()
         self._commands = RedisCommands(
-            redis.asyncio.Redis(connection_pool=self._pool),
-            prefix=f"lineside:{{{self._options.namespace}}}:",
-            errors=_ERRORS,
+            self._client.commands,
+            prefix=prefix,
+            errors=ERRORS,
             deadline_seconds=self._options.deadline_seconds,
             until_connected=self._until_live,
         )
         self._subscriber: RedisSubscriber | None = None
         self._receiver: Receiver | None = None
-        self._told: set[str] = set()
+        self._warned = False
         self.history: History | None = RedisHistory(self._commands, self._envelope, self._channel_of)
         self.presence: Presence | None = RedisPresence(self._commands)
         self.membership: Membership | None = RedisMembership(self._commands)
@@ -111,7 +87,7 @@ class RedisBackend:
             return
         self._receiver = receiver
         subscriber = RedisSubscriber(
-            self._open_link,
+            self._client.open_link,
             received=self._received,
             lost=receiver.lost,
             restored=receiver.restored,
@@ -125,16 +101,15 @@ class RedisBackend:
         subscriber, self._subscriber = self._subscriber, None
         if subscriber is not None:
             await subscriber.close()
-        await self._commands.client.aclose()
-        await self._pool.disconnect()
+        await self._client.close()
 
     async def subscribe(self, stream: str, *, history: bool) -> None:
         """Listen to a stream; returns when the server has confirmed."""
         if self._subscriber is None:
             raise BusClosedError("this backend is not connected")
         await self._subscriber.subscribe(self._channel_of(stream))
-        if history and "history" not in self._told:
-            self._told.add("history")
+        if history and not self._warned:
+            self._warned = True
             await self._warn_of_durability()
 
     async def unsubscribe(self, stream: str) -> None:
@@ -205,91 +180,12 @@ class RedisBackend:
                 "Set 'appendonly yes', or know that readers are told of a new epoch then"
             )
 
-    def _pool_of(self, url: str) -> Any:
-        deadline = self._options.deadline_seconds
-        try:
-            return redis.asyncio.BlockingConnectionPool.from_url(
-                url,
-                max_connections=_CONNECTIONS,
-                timeout=deadline,
-                socket_timeout=max(0.5, deadline / 2),
-                socket_connect_timeout=min(_CONNECT_SECONDS, deadline),
-                socket_keepalive=True,
-                # The retries are ours: only we know which of them publish a message once.
-                retry=Retry(NoBackoff(), 0),
-                protocol=2,
-                redis_connect_func=self._greet,
-                decode_responses=False,
-            )
-        except ValueError:
-            # Not the client's words: they may quote a part of the password.
-            raise ConfigurationError(
-                "this Redis URL is not possible; write redis://[[user]:password@]host[:port][/db], "
-                "with special characters percent-encoded"
-            ) from None
-
-    async def _open_link(self) -> Link:
-        # Without a timeout of the client's own: it would stand between us and a cancellation.
-        settings = {**self._pool.connection_kwargs, "socket_timeout": None}
-        connection = self._pool.connection_class(**settings)
-        try:
-            async with asyncio.timeout(2 * _CONNECT_SECONDS):
-                await connection.connect()
-        except BaseException:
-            await connection.disconnect(nowait=True)
-            raise
-        return _PubSubLink(connection)
-
-    async def _greet(self, connection: Any) -> None:
-        # On every new connection, in front of its first command: nobody works with a server that has
-        # lost messages before its streams have another epoch.
-        await connection.on_connect()
-        try:
-            await connection.send_command("INFO", check_health=False)
-            said = _said(await connection.read_response())
-            safe = said.get("aof_enabled") == "1" and not said.get("master_replid2", "0").strip("0")
-            await connection.send_command(
-                *("EVAL", ADOPT, 1, self._commands.prefix, said.get("run_id", "")),
-                *(int(safe), secrets.token_hex(4)),
-                check_health=False,
-            )
-            await connection.read_response()
-        except exceptions.NoPermissionError as error:
-            if "info" not in self._told:
-                self._told.add("info")
-                _logger.warning("cannot tell whether Redis has lost messages: %s; allow INFO and EVAL", error)
-
-
-class _PubSubLink:
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self._closed = False
-
-    async def send(self, *command: bytes) -> None:
-        if self._closed:  # redis-py would open another connection, which listens to nothing
-            raise ConnectionError("this connection is closed")
-        await self._connection.send_command(*command, check_health=False)
-
-    async def read(self) -> Any:
-        answer = await self._connection.read_response(timeout=math.inf)
-        # A ping is answered with a plain text while nothing is subscribed.
-        return answer if isinstance(answer, list) else [answer]
-
-    async def close(self) -> None:
-        self._closed = True
-        await asyncio.shield(self._connection.disconnect(nowait=True))
-
 
 def _position(head: bytes) -> Position | None:
     epoch, _, offset = head[1:].partition(b" ")
     if not epoch or not offset.isdigit() or len(offset) > 18 or len(epoch) > 64 or not epoch.isascii():
         return None
     return Position(epoch.decode(), int(offset))
-
-
-def _said(info: bytes) -> dict[str, str]:
-    lines = (line.partition(":") for line in info.decode(errors="replace").splitlines())
-    return {name: value.strip() for name, _, value in lines}
 
 
 def _field(values: Mapping[Any, Any], name: str) -> str:
