@@ -72,7 +72,10 @@ class MemoryMembership:
             node: The node's id.
         """
         lease = self._nodes.get(node)
-        return lease is not None and lease[0] > self._clock()
+        if lease is not None and lease[0] > self._clock():
+            return True
+        self._nodes.pop(node, None)
+        return False
 
 
 class MemoryPresence:
