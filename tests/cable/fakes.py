@@ -41,6 +41,10 @@ class FakeWire:
         """Return how much the test says is unread (`Wire.pending_bytes`)."""
         return self.unread_bytes
 
+    def is_gone(self) -> bool:
+        """Tell whether the server has closed (`Wire.is_gone`)."""
+        return self.closed is not None
+
     def close(self, code: int, reason: str) -> None:
         """Keep why the server closed (`Wire.close`)."""
         if self.closed is None:

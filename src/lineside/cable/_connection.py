@@ -178,7 +178,13 @@ class Connection:
             return
         self._dispatch(self.codec.decode(frame))
         if self._lanes.pending >= self.cable.limits.pending_commands:
-            await self._lanes.room()
+            await self._lanes.room(gone=self._is_gone, look_seconds=self.cable.limits.ping_seconds)
+
+    def _is_gone(self) -> bool:
+        if self.state is State.OPEN and self.wire.is_gone():
+            # What is still to be read of it is nobody's wish any more.
+            self.state = State.CLOSING
+        return self.state is not State.OPEN
 
     def _dispatch(self, command: Command) -> None:
         if isinstance(command, Pong):
@@ -277,6 +283,7 @@ class Connection:
         self.send(Disconnection(reason, reconnect, code, retry_seconds))
         self.outbox.close()
         self.wire.close(code, reason)
+        self._lanes.wake()
 
     async def closed(self) -> None:
         """Take notice that the socket is gone: everything of this connection ends. Idempotent."""
@@ -300,6 +307,7 @@ class Connection:
         self.state = State.CLOSING
         self.cable.stats.disconnected("too_slow")
         self.wire.close(CLOSE_TOO_SLOW, "too_slow")
+        self._lanes.wake()
 
     def outbox_recovered(self) -> None:
         """Tell a client that reads again that it has missed something (`OutboxOwner`)."""

@@ -4,12 +4,15 @@ Lanes run beside each other, so that a slow action holds up nobody but its own s
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 
 from lineside.cable._commands import Command
 
 __all__ = ["Lanes"]
+
+_logger = logging.getLogger("lineside.cable")
 
 
 class Lanes:
@@ -45,12 +48,28 @@ class Lanes:
         self._waiting[lane] = deque((command,))
         self._tasks[lane] = asyncio.get_running_loop().create_task(self._work(lane))
 
-    async def room(self) -> None:
-        """Wait until fewer commands wait than may: the socket is not read meanwhile."""
-        while self.pending >= self._limit:
+    async def room(self, *, gone: Callable[[], bool], look_seconds: float) -> None:
+        """Wait until fewer commands wait than may: the socket is not read meanwhile.
+
+        Args:
+            gone: Tells whether nobody waits for the commands any more; then this waits no more either.
+            look_seconds: How often that is asked: from a socket that is not read nobody hears of its end.
+        """
+        loop = asyncio.get_running_loop()
+        while self.pending >= self._limit and not gone():
             if self._room is None:
                 self._room = asyncio.Event()
-            await self._room.wait()
+            look = loop.call_later(look_seconds, self.wake)
+            try:
+                await self._room.wait()
+            finally:
+                look.cancel()
+
+    def wake(self) -> None:
+        """Let whoever waits for room look again."""
+        if self._room is not None:
+            self._room.set()
+            self._room = None
 
     async def _work(self, lane: str) -> None:
         waiting = self._waiting[lane]
@@ -67,15 +86,16 @@ class Lanes:
 
     def _done(self, count: int) -> None:
         self.pending -= count
-        if self._room is not None and self.pending < self._limit:
-            self._room.set()
-            self._room = None
+        if self.pending < self._limit:
+            self.wake()
 
     async def close(self, seconds: float) -> None:
         """Forget what waits, let what runs end, and cancel what takes longer.
 
+        What cannot be cancelled, such as a plain function in a thread, is not waited for any longer.
+
         Args:
-            seconds: How long that may take.
+            seconds: How long each of the two may take.
         """
         for waiting in self._waiting.values():
             self._done(len(waiting))
@@ -88,4 +108,8 @@ class Lanes:
         for task in late:
             task.cancel()
         if late:
-            await asyncio.wait(late)
+            _, stuck = await asyncio.wait(late, timeout=seconds)
+            if stuck:
+                _logger.error(
+                    "%s commands of a client that is gone cannot be cancelled; they still run", len(stuck)
+                )

@@ -71,6 +71,10 @@ class SendWire:
         """Return what the server has not taken yet; see `Wire`."""
         return self._pending
 
+    def is_gone(self) -> bool:
+        """Tell whether the server could not write any more; see `Wire`."""
+        return self._closed
+
     def close(self, code: int, reason: str) -> None:
         """Close behind what was written, and cut after ``close_seconds``; see `Wire`."""
         if self._closed:

@@ -61,6 +61,10 @@ class TransportWire:
         """Return what the kernel has not taken yet; see `Wire`."""
         return 0 if self._transport.is_closing() else self._transport.get_write_buffer_size()
 
+    def is_gone(self) -> bool:
+        """Tell whether the transport is closed, or about to be; see `Wire`."""
+        return self._transport.is_closing()
+
     def close(self, code: int, reason: str) -> None:
         """Say goodbye behind what was written, and cut after ``close_seconds``; see `Wire`."""
         if self._closed:

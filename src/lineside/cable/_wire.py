@@ -23,6 +23,10 @@ class Wire(Protocol):
         """Return how many bytes were handed over and have not left for the kernel yet."""
         ...
 
+    def is_gone(self) -> bool:
+        """Tell whether the peer is known to be gone, though nobody may have said so yet."""
+        ...
+
     def close(self, code: int, reason: str) -> None:
         """Close after what was handed over has left; give up after a bounded time.
 

@@ -98,6 +98,9 @@ class _Wire:
     def pending_bytes(self) -> int:
         return 0
 
+    def is_gone(self) -> bool:
+        return self._over
+
     def close(self, code: int, reason: str) -> None:
         if not self._over:
             self._over = True

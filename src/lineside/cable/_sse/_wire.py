@@ -54,6 +54,10 @@ class EventStreamWire:
         """Return how many bytes the server has not taken yet (`Wire.pending_bytes`)."""
         return self._waiting_bytes + self._flying
 
+    def is_gone(self) -> bool:
+        """Tell whether the response has ended (`Wire.is_gone`)."""
+        return self._closing
+
     def close(self, code: int, reason: str) -> None:
         """End the response behind what waits (`Wire.close`); an event stream has no close code."""
         if not self._closing:
