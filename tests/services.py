@@ -99,6 +99,11 @@ class Postgres:
         """Bring a killed server back, which recovers what was committed."""
         self.launch()
 
+    def start_empty(self) -> None:
+        """Bring a killed server back without anything, as if its volume were lost."""
+        shutil.rmtree(self._data)
+        self.start()
+
     def pause(self) -> None:
         """Stop every process of the server where it is: connections stay open, and nobody answers."""
         self._signal(self._processes(), signal.SIGSTOP)

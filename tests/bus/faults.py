@@ -76,6 +76,33 @@ class BusFaults:
                 )
                 await ledger.acknowledged(10)
 
+    async def test_an_emptied_store_is_told_at_once(self, own: Any) -> None:
+        """Another life of the log is no continuation: every listener is told, and goes on live."""
+        async with two_nodes(own.url) as buses:
+            heard = [Collector(), Collector()]
+            for bus, collector in zip(buses, heard, strict=True):
+                await bus.subscribe("s", collector, history=True)
+            before = (await buses[0].publish("s", b"before", history=KEPT)).position
+            for collector in heard:
+                await collector.has(1)
+            own.kill()
+            await asyncio.to_thread(own.start_empty)
+            for collector in heard:
+                await until(
+                    lambda c=collector: c.discontinuities,
+                    seconds=self.recovery_seconds,
+                    what="the loss is told",
+                )
+            after = (await buses[1].publish("s", b"after", history=KEPT)).position
+            assert after is not None
+            for collector in heard:
+                await collector.has(2)
+                assert collector.data == [b"before", b"after"]
+                (told,) = collector.discontinuities
+                assert (told.epoch, told.last_offset, told.reason) == (after.epoch, after.offset - 1, "epoch")
+            late = await buses[0].read("s", after=before)
+            assert (late.complete, late.messages) == (False, ())
+
     async def test_a_paused_store_costs_nothing(self, own: Any) -> None:
         """Five seconds of silence: nobody waits beyond the deadline, and nothing is published twice."""
         async with two_nodes(own.url, deadline_seconds=2.0) as buses, publishing(buses) as (ledger, _):

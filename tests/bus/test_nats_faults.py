@@ -30,30 +30,6 @@ class TestNats(BusFaults):
     recovery_seconds = 2.0
 
 
-async def test_an_emptied_store_is_told_at_once(own: Nats) -> None:
-    """Another life of the log is no continuation: every listener is told, and goes on live."""
-    async with two_nodes(own.url) as buses:
-        heard = [Collector(), Collector()]
-        for bus, collector in zip(buses, heard, strict=True):
-            await bus.subscribe("s", collector, history=True)
-        before = (await buses[0].publish("s", b"before", history=KEPT)).position
-        for collector in heard:
-            await collector.has(1)
-        own.kill()
-        await asyncio.to_thread(own.start_empty)
-        for collector in heard:
-            await until(lambda c=collector: c.discontinuities, seconds=2.0, what="the loss is told")
-        after = (await buses[1].publish("s", b"after", history=KEPT)).position
-        assert after is not None
-        for collector in heard:
-            await collector.has(2)
-            assert collector.data == [b"before", b"after"]
-            (told,) = collector.discontinuities
-            assert (told.epoch, told.last_offset, told.reason) == (after.epoch, after.offset - 1, "epoch")
-        late = await buses[0].read("s", after=before)
-        assert (late.complete, late.messages) == (False, ())
-
-
 async def test_a_log_in_memory_begins_a_new_epoch_with_each_life_of_the_server(own: Nats) -> None:
     """What memory has forgotten is told, never papered over."""
     async with Bus(f"{own.url}?storage=memory") as bus:

@@ -1,12 +1,10 @@
 """PostgreSQL killed, paused, emptied and cut off while two nodes publish: the ledger must be clean."""
 
-import asyncio
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
-from lineside.testing._bus_nodes import Collector, until
+from lineside.testing._bus_nodes import Collector
 from tests.bus.faults import DepartureFaults, two_nodes
 from tests.bus.ledger import KEPT
 from tests.services import Postgres, running_postgres
@@ -25,31 +23,6 @@ class TestPostgres(DepartureFaults):
     """What every store's outage must cost."""
 
     recovery_seconds = 3.0
-
-
-async def test_an_emptied_store_is_told_at_once(own: Postgres) -> None:
-    """Another life of the log is no continuation: every listener is told, and goes on live."""
-    async with two_nodes(own.url) as buses:
-        heard = [Collector(), Collector()]
-        for bus, collector in zip(buses, heard, strict=True):
-            await bus.subscribe("s", collector, history=True)
-        before = (await buses[0].publish("s", b"before", history=KEPT)).position
-        for collector in heard:
-            await collector.has(1)
-        own.kill()
-        shutil.rmtree(own._data)
-        await asyncio.to_thread(own.start)
-        for collector in heard:
-            await until(lambda c=collector: c.discontinuities, seconds=3.0, what="the loss is told")
-        after = (await buses[1].publish("s", b"after", history=KEPT)).position
-        assert after is not None
-        for collector in heard:
-            await collector.has(2)
-            assert collector.data == [b"before", b"after"]
-            (told,) = collector.discontinuities
-            assert (told.epoch, told.last_offset, told.reason) == (after.epoch, after.offset - 1, "epoch")
-        late = await buses[0].read("s", after=before)
-        assert (late.complete, late.messages) == (False, ())
 
 
 async def test_a_message_of_any_size_arrives_in_its_place(own: Postgres) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from lineside.bus import Bus
 from lineside.testing._bus_nodes import Collector, until
-from tests.bus.faults import DepartureFaults, publishing, two_nodes
+from tests.bus.faults import DepartureFaults, publishing
 from tests.bus.ledger import KEPT
 from tests.services import Redis, running_redis
 
@@ -36,32 +36,6 @@ class TestRedis(DepartureFaults):
             # At most one attempt of the listening connection in a second, and what was under way before.
             assert proxy.accepted - knocked <= 4
             proxy.heal()
-
-
-async def test_an_emptied_store_is_told_at_once(own: Redis) -> None:
-    """Another life of the log is no continuation: every listener is told, and goes on live."""
-    async with two_nodes(own.url) as buses:
-        heard = [Collector(), Collector()]
-        for bus, collector in zip(buses, heard, strict=True):
-            await bus.subscribe("s", collector, history=True)
-        before = (await buses[0].publish("s", b"before", history=KEPT)).position
-        assert before is not None
-        for collector in heard:
-            await collector.has(1)
-        own.kill()
-        own.start_empty()
-        await until(lambda: all(bus.connected for bus in buses), what="both are back")
-        for collector in heard:
-            await until(lambda c=collector: c.discontinuities, seconds=2.0, what="the loss is told")
-        after = (await buses[1].publish("s", b"after", history=KEPT)).position
-        for collector in heard:
-            await collector.has(2)
-            assert collector.data == [b"before", b"after"]
-            (told,) = collector.discontinuities
-            assert after is not None
-            assert (told.epoch, told.last_offset, told.reason) == (after.epoch, after.offset - 1, "epoch")
-        late = await buses[0].read("s", after=before)
-        assert (late.complete, late.messages) == (False, ())
 
 
 async def test_a_server_without_a_file_begins_a_new_epoch() -> None:

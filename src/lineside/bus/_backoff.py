@@ -1,9 +1,15 @@
 """How long to wait before the next attempt to reach a server."""
 
+import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-__all__ = ["Backoff"]
+from lineside.bus._errors import BusUnavailable
+
+__all__ = ["Backoff", "persist"]
+
+_T = TypeVar("_T")
 
 
 class Backoff:
@@ -37,3 +43,30 @@ class Backoff:
     def reset(self) -> None:
         """Begin anew, after an attempt that went well."""
         self._next = self._first
+
+
+async def persist(
+    attempt: Callable[[], Awaitable[_T]], *, until: float, failed: Callable[[], None] | None = None
+) -> tuple[_T, int]:
+    """Do something that may be done twice, until it succeeds; tell how many attempts it took.
+
+    Args:
+        attempt: Does it once.
+        until: When to give up, by the event loop's clock.
+        failed: Is called after each attempt that did not succeed.
+
+    Raises:
+        BusUnavailable: No attempt succeeded in time; it is the last one's.
+    """
+    loop, backoff, attempts = asyncio.get_running_loop(), Backoff(), 0
+    while True:
+        attempts += 1
+        try:
+            return await attempt(), attempts
+        except BusUnavailable:
+            if failed is not None:
+                failed()
+            wait = backoff.next()
+            if loop.time() + wait >= until:
+                raise
+            await asyncio.sleep(wait)

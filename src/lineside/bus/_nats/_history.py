@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from typing import Final
 
-from lineside.bus._backoff import Backoff
+from lineside.bus._backoff import persist
 from lineside.bus._envelope import Envelope
 from lineside.bus._errors import BusUnavailable, MessageTooLargeError
 from lineside.bus._message import HistoryLimits, Message, Position, Published, Slice
@@ -68,20 +68,12 @@ class NatsHistory:
             KEEP: f"{limits.messages} {limits.age_seconds}",
         }
         until = asyncio.get_running_loop().time() + self._deadline_seconds
-        backoff, tries = Backoff(), 0
-        appended: tuple[str, int, bool] | None = None
-        while appended is None:
-            tries += 1
-            try:
-                appended = await self._append_once(message.stream, data, headers, limits, until)
-            except BusUnavailable:
-                # The log may be another one now, or there may be none: look when trying again.
-                self._log.forget()
-                wait = backoff.next()
-                if asyncio.get_running_loop().time() + wait >= until:
-                    raise
-                await asyncio.sleep(wait)
-        epoch, sequence, duplicate = appended
+        (epoch, sequence, duplicate), tries = await persist(
+            lambda: self._append_once(message.stream, data, headers, limits, until),
+            until=until,
+            # The log may be another one now, or there may be none: look when trying again.
+            failed=self._log.forget,
+        )
         position = Position(epoch, sequence)
         if not duplicate:
             return Published(message.id, position)
@@ -100,17 +92,10 @@ class NatsHistory:
     ) -> Slice:
         """Return a piece of a stream's log, with the proof that nothing of it is missing."""
         until = asyncio.get_running_loop().time() + self._deadline_seconds
-        backoff = Backoff()
-        while True:
-            try:
-                await self._reader.start()
-                return await self._read_once(stream, after, since, limit)
-            except BusUnavailable:
-                self._log.forget()
-                wait = backoff.next()
-                if asyncio.get_running_loop().time() + wait >= until:
-                    raise
-                await asyncio.sleep(wait)
+        found, _ = await persist(
+            lambda: self._read_once(stream, after, since, limit), until=until, failed=self._log.forget
+        )
+        return found
 
     async def _append_once(
         self, stream: str, data: bytes, headers: dict[str, str], limits: HistoryLimits, until: float
@@ -133,6 +118,7 @@ class NatsHistory:
     async def _read_once(
         self, stream: str, after: Position | None, since: float | None, limit: int | None
     ) -> Slice:
+        await self._reader.start()
         epoch = (await self._log.ensure(HistoryLimits())).epoch
         subject = self._subjects.kept(stream, epoch)
         view = View(

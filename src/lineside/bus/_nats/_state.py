@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from lineside.bus._backoff import Backoff
+from lineside.bus._backoff import Backoff, persist
 from lineside.bus._errors import BusUnavailable
 from lineside.bus._nats._bucket import Bucket, Entry
 from lineside.bus._nats._jetstream import JetStream, JetStreamError
@@ -74,15 +74,8 @@ class NatsState:
             work: Returns what is awaited.
         """
         until = asyncio.get_running_loop().time() + self._deadline_seconds
-        backoff = Backoff()
-        while True:
-            try:
-                return await work()
-            except BusUnavailable:
-                wait = backoff.next()
-                if asyncio.get_running_loop().time() + wait >= until:
-                    raise
-                await asyncio.sleep(wait)
+        result, _ = await persist(work, until=until)
+        return result
 
     @staticmethod
     async def _written(bucket: Bucket, entry: Entry, value: bytes | None) -> bool:

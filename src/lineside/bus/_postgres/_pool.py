@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, Final
 
-from lineside.bus._backoff import Backoff
+from lineside.bus._backoff import persist
 from lineside.bus._errors import BusClosedError, BusUnavailable
 from lineside.bus._options import BackendOptions
 from lineside.bus._postgres._client import Connection, connect, prepare, run
@@ -57,16 +57,7 @@ class PostgresPool:
             arguments: Its arguments.
         """
         until = asyncio.get_running_loop().time() + self._deadline_seconds
-        backoff, tries = Backoff(), 0
-        while True:
-            tries += 1
-            try:
-                return await self._fetch(sql, arguments, until), tries
-            except BusUnavailable:
-                wait = backoff.next()
-                if asyncio.get_running_loop().time() + wait >= until:
-                    raise
-                await asyncio.sleep(wait)
+        return await persist(lambda: self._fetch(sql, arguments, until), until=until)
 
     def drop(self) -> None:
         """Forget the idle connections: the server has gone, or is about to."""
