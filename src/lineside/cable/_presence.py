@@ -51,6 +51,8 @@ class CablePresence:
     async def _join(self, subscription: "Subscription", attachment: Attachment) -> None:
         assert attachment.presence is not None
         member, info = str(attachment.presence["id"]), attachment.presence.get("info")
+        # Before it is: a join that is given up half-way may have reached the store.
+        subscription.presences.add(attachment.stream)
         joined = await self._cable.bus.require_presence().join(
             _GROUP + attachment.stream,
             member,
@@ -58,7 +60,6 @@ class CablePresence:
             node=self._cable.bus.node,
             info={"info": info},
         )
-        subscription.presences.add(attachment.stream)
         if joined.first:
             await self._announce(attachment.stream, "join", member, info)
 
@@ -82,7 +83,7 @@ class CablePresence:
             _GROUP + stream, member, _session(subscription), grace_seconds=grace_seconds
         )
         if left.last:
-            await self._announce(stream, "leave", member, presence.get("info"))
+            await self._announce_leave(stream, member, presence.get("info"))
 
     async def leave_all(self, subscription: "Subscription", *, grace_seconds: float = 0.0) -> None:
         """End a subscription's presence everywhere.
@@ -137,7 +138,7 @@ class CablePresence:
         """
         if gone.group.startswith(_GROUP):
             stream = gone.group.removeprefix(_GROUP)
-            await self._announce(stream, "leave", gone.member, gone.info.get("info"))
+            await self._announce_leave(stream, gone.member, gone.info.get("info"))
 
     async def rejoin(self, connections: Sequence["Connection"]) -> None:
         """Put back who is here, after this node was thought dead or the store was lost.
@@ -151,6 +152,13 @@ class CablePresence:
                     attachment = subscription.attachments.get(stream)
                     if attachment is not None and attachment.presence is not None:
                         await self._join(subscription, attachment)
+
+    async def _announce_leave(self, stream: str, member: str, info: Any) -> None:
+        await self._announce(stream, "leave", member, info)
+        # Who came back meanwhile may have been announced before this: the last word must be true.
+        back = await self._cable.bus.require_presence().member(_GROUP + stream, member)
+        if back is not None:
+            await self._announce(stream, "join", member, back.info.get("info"))
 
     async def _announce(self, stream: str, change: str, member: str, info: Any) -> None:
         bus = self._cable.bus
