@@ -10,7 +10,7 @@ from lineside.bus._message import HistoryLimits, Message, Position, Published, S
 
 __all__ = ["MemoryLogs"]
 
-KEY_SECONDS: Final = 300.0
+_KEY_SECONDS: Final = 300.0
 _MESSAGE_OVERHEAD: Final = 400
 _NO_LIMITS: Final = HistoryLimits(messages=0, age_seconds=0.0)
 
@@ -132,7 +132,7 @@ class MemoryLogs:
             self._evict(log)
         while log.published:
             at, _ = next(iter(log.published.values()))
-            if now - at <= KEY_SECONDS:
+            if now - at <= _KEY_SECONDS:
                 break
             self._forget(log)
 

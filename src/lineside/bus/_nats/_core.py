@@ -5,10 +5,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from lineside.bus._backoff import Backoff
+from lineside.bus._backoff import persist
 from lineside.bus._contract import Receiver
 from lineside.bus._envelope import Envelope
-from lineside.bus._errors import BusUnavailable
 from lineside.bus._message import Message, Position
 from lineside.bus._nats._link import NatsLink
 from lineside.bus._nats._session import Session
@@ -128,18 +127,13 @@ class NatsStreams:
             self._deliver(data, Position(epoch, sequence), stream)
 
     async def _settled(self, work: Callable[[Session], Awaitable[None]], until: float) -> None:
-        loop, backoff = asyncio.get_running_loop(), Backoff()
-        while True:
+        async def attempt() -> None:
             session = await self._link.session(until=until)
-            try:
-                await work(session)
-                await session.settle(timeout_seconds=max(until - loop.time(), 0.0))
-                return
-            except BusUnavailable:
-                wait = backoff.next()
-                if loop.time() + wait >= until:
-                    raise
-                await asyncio.sleep(wait)
+            await work(session)
+            left = until - asyncio.get_running_loop().time()
+            await session.settle(timeout_seconds=max(left, 0.0))
+
+        await persist(attempt, until=until)
 
     async def _listen(self, stream: str, listening: _Listening, session: Session) -> None:
         if listening.session is session:

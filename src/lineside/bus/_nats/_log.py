@@ -18,7 +18,7 @@ from lineside.exceptions import ConfigurationError
 __all__ = ["LogState", "NatsLog"]
 
 # JetStream wants messages to be kept at least as long as their ids are remembered.
-DUPLICATE_SECONDS: Final = 300.0
+_DUPLICATE_SECONDS: Final = 300.0
 _NANO: Final = 1_000_000_000
 _MARK: Final = re.compile(r"lineside history; epoch=([0-9a-f]{16}); least=([0-9]{1,9})")
 
@@ -143,7 +143,7 @@ class NatsLog:
             "num_replicas": self._replicas,
             "max_msgs_per_subject": limits.messages,
             "max_age": _age_of(limits),
-            "duplicate_window": int(DUPLICATE_SECONDS * _NANO),
+            "duplicate_window": int(_DUPLICATE_SECONDS * _NANO),
             "max_msgs": -1,
             "max_bytes": -1,
             "max_msg_size": -1,
@@ -202,4 +202,4 @@ def _covers(state: LogState, limits: HistoryLimits) -> bool:
 
 
 def _age_of(limits: HistoryLimits) -> int:
-    return int(max(limits.age_seconds, DUPLICATE_SECONDS) * _NANO)
+    return int(max(limits.age_seconds, _DUPLICATE_SECONDS) * _NANO)

@@ -135,8 +135,9 @@ class NatsPresence:
             names |= {_read(entry)["group"] for entry in await groups.entries("group.*")}
         alive = {lease.key: lease_runs(lease, now) for lease in leases}
         for name in sorted(names):
+            gone = await self._expire_group(name, now, alive)
             # Kept until all is done: what an outage interrupts is told by the next call.
-            self._untold += await self._expire_group(name, now, alive)
+            self._untold.extend(gone)
         for entry in due:
             await groups.delete(entry.key, entry.revision)
         for lease in dead:

@@ -72,11 +72,6 @@ class NatsReader:
         self._held: deque[Delivery] | None = None
         self._other_epochs: set[str] = set()
 
-    @property
-    def started(self) -> bool:
-        """It reads, or tries to."""
-        return self._watch is not None
-
     async def start(self) -> None:
         """Begin to read at the end of the log; a second call does nothing.
 

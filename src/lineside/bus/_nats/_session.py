@@ -1,4 +1,4 @@
-"""What the NATS backend asks of one connection, so that nothing but ``nats.py`` knows the client."""
+"""What the NATS backend asks of one connection, so that nothing but ``_client.py`` knows nats-py."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping

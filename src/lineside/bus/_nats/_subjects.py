@@ -36,10 +36,6 @@ class Subjects:
         """Return where messages of a stream go that are not kept."""
         return f"{self._prefix}{token_of(stream)}.live"
 
-    def any(self, stream: str) -> str:
-        """Return what matches every message of a stream."""
-        return f"{self._prefix}{token_of(stream)}.*"
-
     def kept(self, stream: str, epoch: str) -> str:
         """Return where messages of a stream go that are kept."""
         return f"{self._prefix}{token_of(stream)}.{epoch}"

@@ -72,11 +72,6 @@ class RedisSubscriber:
         self._live = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    @property
-    def channels(self) -> int:
-        """How many channels are listened to."""
-        return len(self._wanted)
-
     async def start(self) -> None:
         """Connect, and listen until `close`."""
         self._link = await self._connect()
