@@ -5,9 +5,11 @@ import secrets
 from typing import Any
 
 import pytest
+from redis import exceptions
 
 from lineside.bus import BackendOptions, Bus, BusUnavailable, HistoryLimits
 from lineside.bus._envelope import Envelope
+from lineside.bus._redis._client import RedisClient
 from lineside.bus.redis import RedisBackend
 from lineside.testing._bus_nodes import Collector, until
 from tests.services import Redis, running_redis
@@ -198,3 +200,27 @@ async def test_a_killed_connection_comes_back(redis: Redis) -> None:
         await heard.has(1)
         await until(lambda: bus.connected and told, what="the bus is back")
         assert heard.data == [b"x"]
+
+
+class _StillLoading:
+    """A connection to a server that reads its file: it says ``aof_enabled:0`` meanwhile."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    async def on_connect(self) -> None:
+        """Greet as the client does."""
+
+    async def send_command(self, name: str, *_: Any, check_health: bool) -> None:
+        self.sent.append(name)
+
+    async def read_response(self) -> bytes:
+        return b"loading:1\r\naof_enabled:0\r\nrun_id:abc\r\n"
+
+
+async def test_a_server_that_reads_its_file_has_lost_nothing_yet(redis_url: str) -> None:
+    """What it says of its file then is not asked for a second time, and would cost every reader its place."""
+    connection = _StillLoading()
+    with pytest.raises(exceptions.BusyLoadingError):
+        await RedisClient(redis_url, prefix="x", deadline_seconds=1.0)._greet(connection)
+    assert connection.sent == ["INFO"]

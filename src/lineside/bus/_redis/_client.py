@@ -110,6 +110,9 @@ class RedisClient:
         try:
             await connection.send_command("INFO", check_health=False)
             said = _said(await connection.read_response())
+            if said.get("loading") == "1":
+                # While it reads its file, INFO says that it has none, and it may be through before EVAL.
+                raise exceptions.BusyLoadingError("Redis is still reading its file")
             safe = said.get("aof_enabled") == "1" and not said.get("master_replid2", "0").strip("0")
             await connection.send_command(
                 *("EVAL", ADOPT, 1, self._prefix, said.get("run_id", "")),
