@@ -58,6 +58,7 @@ class Client:
         streams: What it subscribes to.
         port: Returns where to connect next.
         rng: Spreads its attempts.
+        present: It joins those who are present on its streams.
 
     Attributes:
         log: What the application was shown, and where it was told that something is missing.
@@ -69,8 +70,11 @@ class Client:
         seen: What has been shown, by producer and number.
     """
 
-    def __init__(self, name: str, streams: Sequence[str], port: Callable[[], int], rng: Random) -> None:
+    def __init__(
+        self, name: str, streams: Sequence[str], port: Callable[[], int], rng: Random, *, present: bool = True
+    ) -> None:
         self.name = name
+        self.present = present
         self.log: list[Shown | Gap] = []
         self.seen: set[tuple[str, int]] = set()
         self.away = False
@@ -188,7 +192,7 @@ class Client:
             self.reasons.append(frame["reason"])
             self._session = None
         elif kind == "confirm_subscription":
-            self._send({"command": "join", "identifier": frame["identifier"]})
+            self._join(frame["identifier"])
         elif kind == "confirm_history":
             self._live.add(frame["identifier"])
         elif kind == "reject_history":
@@ -212,13 +216,17 @@ class Client:
         for identifier, stream in self._identifiers.items():
             if identifier in restored:
                 self._send({"command": "history", "identifier": identifier, "history": self._history(stream)})
-                self._send({"command": "join", "identifier": identifier})
+                self._join(identifier)
             elif stream not in self.rejected:
                 self._subscribe(identifier)
 
     def _subscribe(self, identifier: str) -> None:
         history = self._history(self._identifiers[identifier])
         self._send({"command": "subscribe", "identifier": identifier, "history": history})
+
+    def _join(self, identifier: str) -> None:
+        if self.present:
+            self._send({"command": "join", "identifier": identifier})
 
     def _history(self, stream: str) -> dict[str, Any]:
         position = self._positions.get(stream)

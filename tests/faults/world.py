@@ -18,6 +18,7 @@ from tests.services import Server
 
 _DRAIN_SECONDS = 20.0
 _AFTERWARDS = 20
+_PRESENT = 50
 _SETTLE_SECONDS = 10.0
 _MEBIBYTE = 1024 * 1024
 _T = TypeVar("_T")
@@ -104,7 +105,14 @@ class World:
         def port() -> int:
             return first.pop().port if first else self.cluster.choose().port
 
-        return Client(f"c{number}", self.streams, through or port, Random(self.rng.random()))
+        return Client(
+            f"c{number}",
+            self.streams,
+            through or port,
+            Random(self.rng.random()),
+            # Everybody who is present is told to everybody: a thousand would be a million messages.
+            present=number < _PRESENT,
+        )
 
     async def populate(self, number: int | None = None) -> None:
         """Let clients subscribe, spread over the nodes, and wait until all have."""
