@@ -211,7 +211,12 @@ class Presence(Protocol):
         ...
 
     async def expire(self) -> Sequence[Departed]:
-        """Drop sessions of dead nodes and members whose grace is over; each is told to one caller only."""
+        """Drop sessions of dead nodes and members whose grace is over; each is told to one caller only.
+
+        Raises:
+            BusUnavailable: The server did not answer within the deadline. Whom it has dropped all the same,
+                the next call tells where the backend remembers its answers, as Redis and PostgreSQL do.
+        """
         ...
 
 
