@@ -122,7 +122,7 @@ class Attachment:
             value = self.transform(loads(event.data))
             data = None if value is None else dumps(value)
         except Exception:  # the transform is the app's; one that fails must not stop the stream
-            _logger.exception("the transform of %r for %r failed", self.stream, self.identifier)
+            _logger.exception("the transform of %r failed for connection %s", self.stream, self.connection_id)
             return None
         if data is None:
             return None

@@ -184,13 +184,14 @@ class Cable(CableSDK):
             wire: Where its frames go.
             identity: Who is behind it.
             handshake: The request it began with.
-            client_id: The id of a guest; default: ``guest-`` and the connection's own.
+            client_id: The id of a guest; default: ``guest-`` and a new one.
         """
         connection_id = self._new_id()
         return Connection(
             self,
             id=connection_id,
-            client_id=identity.id or client_id or f"guest-{connection_id}",
+            # Not the connection's id: that is its session's too, and client ids are shown to others.
+            client_id=identity.id or client_id or f"guest-{self._new_id()}",
             identity=identity,
             codec=codec,
             wire=wire,

@@ -4,6 +4,7 @@ A period is cut into slices, and each connection belongs to one: twenty thousand
 """
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Final
 
 from lineside.cable._codec import Codec
@@ -20,6 +21,8 @@ CLOSE_TOKEN_EXPIRED: Final = 4408
 CLOSE_NO_PONG: Final = 4411
 CLOSE_IDLE: Final = 4412
 _SLICES: Final = 30
+
+_logger = logging.getLogger("lineside.cable")
 
 
 class Pulse:
@@ -74,13 +77,19 @@ class Pulse:
         now, monotonic = self._cable.clock(), self._cable.monotonic()
         pings: dict[Codec, Frame | None] = {}
         for connection in list(connections):
-            if not self._end_if_due(connection, now, monotonic):
-                codec = connection.codec
-                if codec not in pings:
-                    pings[codec] = self._ping(codec, now)
-                frame = pings[codec]
-                if frame is not None:
-                    connection.outbox.push(frame)
+            try:
+                if not self._end_if_due(connection, now, monotonic):
+                    self._send_ping(connection, now, pings)
+            except Exception:  # a codec or a wire of the app's own: the others are looked at all the same
+                _logger.exception("connection %s could not be looked at", connection.id)
+
+    def _send_ping(self, connection: Connection, now: float, pings: dict[Codec, Frame | None]) -> None:
+        codec = connection.codec
+        if codec not in pings:
+            pings[codec] = self._ping(codec, now)
+        frame = pings[codec]
+        if frame is not None:
+            connection.outbox.push(frame)
 
     def _ping(self, codec: Codec, now: float) -> Frame | None:
         if not codec.pings:

@@ -84,7 +84,8 @@ class Sessions:
             try:
                 await open_subscription(connection, identifier)
             except RequestFailed as refused:
-                _logger.info("subscription %r was not restored: %s", identifier, refused)
+                # Not the identifier: a signed name, or a token among the parameters, is a secret.
+                _logger.info("a subscription of connection %s was not restored: %s", connection.id, refused)
             else:
                 restored.append(identifier)
         self._cable.stats.sessions_restored += 1

@@ -1,8 +1,13 @@
 """What a node's cable has counted since it began; the metrics are made of it when they are asked for."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 __all__ = ["CableStats"]
+
+_MOST_KINDS: Final = 64
+_OTHER: Final = "other"
+_OTHER_CODE: Final = 0
 
 
 @dataclass(slots=True)
@@ -15,7 +20,7 @@ class CableStats:
         messages_received: Frames that clients sent.
         deliveries: Messages of streams handed to connections.
         commands_failed: Requests that were answered with an error.
-        errors: The same, by error code.
+        errors: The same, by error code; 0 for further codes of the app's own when there are too many.
         connections_refused: Connections that were not taken, by reason: the node was ``full`` or
             ``draining``, the authentication ``slow``, the ``protocol`` unknown.
         auth_successes: Handshakes of somebody who was authenticated.
@@ -30,7 +35,7 @@ class CableStats:
         history_confirmed: Replays that were complete.
         history_rejected: Replays that were refused, by reason.
         sessions_restored: Connections that went on where an earlier one ended.
-        disconnections: Connections that the server ended, by reason.
+        disconnections: Connections that the server ended, by reason; ``other`` when there are too many.
         faults: Errors of the app's code.
     """
 
@@ -59,7 +64,9 @@ class CableStats:
     def failed(self, code: int) -> None:
         """Count a request that was answered with an error."""
         self.commands_failed += 1
-        self.errors[code] = self.errors.get(code, 0) + 1
+        known = code in self.errors or len(self.errors) < _MOST_KINDS
+        kind = code if known else _OTHER_CODE
+        self.errors[kind] = self.errors.get(kind, 0) + 1
 
     def refused(self, reason: str) -> None:
         """Count a connection that was not taken."""
@@ -71,4 +78,7 @@ class CableStats:
 
     def disconnected(self, reason: str) -> None:
         """Count a connection that the server ended."""
-        self.disconnections[reason] = self.disconnections.get(reason, 0) + 1
+        # Apps make reasons up: each one is a label of a metric, and kept for ever.
+        known = reason in self.disconnections or len(self.disconnections) < _MOST_KINDS
+        kind = reason if known else _OTHER
+        self.disconnections[kind] = self.disconnections.get(kind, 0) + 1
