@@ -89,8 +89,9 @@ def lease_runs(entry: Entry, now: float) -> bool:
     """
     if entry.value is None:
         return False
-    lease = _lease(entry)
-    return bool(now - entry.stored_at < lease["ttl"])
+    ttl_seconds = _lease(entry)["ttl"]
+    # The server's clock is known but about: who has departed is gone, whatever it says.
+    return bool(ttl_seconds > 0 and now - entry.stored_at < ttl_seconds)
 
 
 def _lease(entry: Entry) -> dict[str, Any]:
