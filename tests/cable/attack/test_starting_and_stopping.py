@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import socket
 from typing import Any
 
 import pytest
@@ -166,3 +167,18 @@ async def test_one_router_in_two_apps_at_once_is_refused() -> None:
             async with other.router.lifespan_context(other):
                 raise AssertionError("it began")
         assert router.cable.accepting  # type: ignore[attr-defined]
+
+
+async def test_a_start_without_a_server_names_it_and_leaves_no_task_and_no_socket() -> None:
+    """A port that nobody listens to; the password in its URL is not shown."""
+    before = _tasks()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"redis://:s3cr3t@127.0.0.1:{free.getsockname()[1]}/0"
+        node = Cable(ChannelRegistry([]), bus=Bus(url, deadline_seconds=0.5))
+        node._owns_bus = True
+        with pytest.raises(BusUnavailable) as caught:
+            await node.start()
+    assert "s3cr3t" not in str(caught.value)
+    assert _tasks() == before
+    gc.collect()
