@@ -69,6 +69,8 @@ class Flusher:
 
     def flush(self) -> None:
         """Write what waits, now."""
+        if self._dirty:
+            self.settle()
         dirty, self._dirty = self._dirty, []
         shared, self.shared = self.shared, []
         for outbox in dirty:

@@ -84,8 +84,9 @@ def test_what_is_said_behind_a_shared_frame_follows_it_in_one_write() -> None:
     box.push(Frame("before"))
     flusher.share({"1": box}, Frame("all"))
     box.push(Frame("behind"))
+    flusher.share({"1": box}, Frame("all again"))
     flusher.flush()
-    assert wire.payloads == ["before", "all", "behind"]
+    assert wire.payloads == ["before", "all", "behind", "all again"]
     assert wire.writes == 1
 
 
