@@ -256,14 +256,28 @@ def test_an_unknown_scheme_lists_the_known_ones_and_no_secret() -> None:
     assert "hunt" not in str(raised.value)
 
 
-def test_a_missing_client_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "package"), [("redis", "redis"), ("nats", "nats"), ("postgres", "asyncpg")]
+)
+def test_a_missing_client_says_what_to_install(
+    scheme: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The import fails when the URL asks for it, and not before."""
-    monkeypatch.delitem(sys.modules, "lineside.bus.redis", raising=False)
-    monkeypatch.delitem(sys.modules, "lineside.bus._redis._client", raising=False)
-    monkeypatch.setitem(sys.modules, "redis", None)
-    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'lineside\[redis\]'"):
-        Bus("redis://localhost")
+    ours, theirs = f"lineside.bus._{scheme}.", f"{package}."
+    for name in list(sys.modules):
+        if name == f"lineside.bus.{scheme}" or name.startswith((ours, theirs)):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=rf"pip install 'lineside\[{scheme}\]'"):
+        Bus(f"{scheme}://localhost")
+
+
+@pytest.mark.parametrize("url", ["nats://127.0.0.1:1", "postgres://127.0.0.1:1/app"])
+async def test_a_server_that_is_not_there_is_told_once(url: str) -> None:
+    """In one sentence, that ends with what to look at."""
+    with pytest.raises(BusUnavailable, match=r"is it running\?$") as raised:
+        await Bus(url, deadline_seconds=0.5).connect()
+    assert str(raised.value).count("cannot be reached") <= 1
 
 
 def test_settings_that_would_be_ignored_are_refused() -> None:

@@ -25,18 +25,13 @@ from lineside.bus._errors import BusError, BusUnavailable
 from lineside.bus._message import Message
 from lineside.bus._options import BackendOptions
 from lineside.bus._postgres._channels import channel_of, token_of
+from lineside.bus._postgres._client import prepare
 from lineside.bus._postgres._groups import PostgresMembership, PostgresPresence
 from lineside.bus._postgres._history import PostgresHistory
 from lineside.bus._postgres._listener import PostgresListener
 from lineside.bus._postgres._pool import PostgresPool
 from lineside.bus._postgres._schema import SCHEMA
 from lineside.bus._postgres._streams import PostgresStreams
-from lineside.exceptions import MissingDependencyError
-
-try:
-    from lineside.bus._postgres._client import prepare
-except ImportError as _missing:
-    raise MissingDependencyError("asyncpg", extra="postgres") from _missing
 
 __all__ = ["SCHEMA", "PostgresBackend"]
 

@@ -261,6 +261,8 @@ class Connection:
         if self.cable.events.wants("client_error"):
             said = {"code": int(code), "message": message}
             self.cable.events.fire("client_error", connection=self, message=said)
+        # Some protocols have no place for the reason: this is the only one where who writes a page finds it.
+        _logger.debug("connection %s was refused something: %s", self.id, message)
         self.send(Failure(int(code), message, request_id, identifier, details))
 
     def disconnect(

@@ -44,6 +44,8 @@ class ChannelRegistry:
     ) -> None:
         self._limits = limits or CableLimits()
         self._plans: dict[str, ChannelPlan] = {}
+        if _is_channel(channels):
+            raise CableConfigurationError(f"{channels!r:.80} is one channel; write a list of channels")
         for channel in channels:
             if not _is_channel(channel):
                 raise CableConfigurationError(f"{channel!r:.80} is no channel; derive a class from Channel")

@@ -87,6 +87,8 @@ async def _subscribe(connection: "Connection", command: Subscribe) -> None:
         subscription = await open_subscription(connection, identifier)
     except RequestFailed as failure:
         connection.cable.stats.failed(failure.code)
+        # A rejection of Action Cable's has no place for the reason.
+        _logger.debug("connection %s may not subscribe: %s", connection.id, failure.message)
         if failure.code == ErrorCode.TIMEOUT and not connection.codec.replies:
             # A rejection would be for good: the client comes back, and asks again.
             connection.disconnect("unavailable", reconnect=True, code=CLOSE_TRY_AGAIN)

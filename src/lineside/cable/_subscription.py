@@ -18,7 +18,7 @@ INTERNAL: Final = "lineside!"
 """What the names of our own streams begin with; no client and no app can name one."""
 
 
-def check_stream(name: str, *, max_bytes: int) -> None:
+def check_stream(name: object, *, max_bytes: int) -> None:
     """Refuse a stream name that cannot be one.
 
     Args:
@@ -26,8 +26,13 @@ def check_stream(name: str, *, max_bytes: int) -> None:
         max_bytes: The longest name, in UTF-8.
 
     Raises:
-        InvalidStreamError: It is empty, too long, or one of ours.
+        InvalidStreamError: It is no text, empty, too long, or one of ours.
     """
+    if not isinstance(name, str):
+        raise InvalidStreamError(
+            f"a stream is called by a text, not by a value of the type {type(name).__name__}; "
+            "of a record it is YourChannel.broadcasting_for(record)"
+        )
     if not name or len(name.encode(errors="replace")) > max_bytes or name.startswith(INTERNAL):
         raise InvalidStreamError(
             f"{name[:64]!r} is no name of a stream; use 1 to {max_bytes} bytes, not {INTERNAL!r}..."

@@ -339,6 +339,12 @@ def test_a_short_secret_refuses_to_start(secret: Any) -> None:
         authentication([])
 
 
+def test_a_secret_that_is_not_set_says_so() -> None:
+    """What ``os.environ.get`` returns for a name that is not there."""
+    with pytest.raises(SecretError, match=r"NoneType.* is set"):
+        JWTAuthentication(None)  # type: ignore[arg-type]
+
+
 def test_a_public_key_is_no_secret() -> None:
     """Everybody has it."""
     for public in (RSA_PUBLIC, ED_PUBLIC, b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample"):

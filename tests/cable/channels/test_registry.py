@@ -222,3 +222,11 @@ def test_identified_by_takes_names() -> None:
     """Without any, every connection would be meant."""
     with pytest.raises(CableConfigurationError):
         identified_by()
+
+
+def test_one_channel_in_place_of_a_list_is_refused_with_what_to_write() -> None:
+    class Alone(Channel):
+        public = True
+
+    with pytest.raises(CableConfigurationError, match="list of channels"):
+        ChannelRegistry(Alone)  # type: ignore[arg-type]

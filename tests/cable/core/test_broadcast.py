@@ -78,6 +78,12 @@ async def test_a_name_that_is_no_streams_is_refused(name: str) -> None:
             await node.broadcast(name, 1)
 
 
+async def test_a_stream_that_is_no_text_is_refused_with_what_to_write() -> None:
+    async with running(node := cable([Feed])):
+        with pytest.raises(InvalidStreamError, match=r"type int.*broadcasting_for"):
+            await node.broadcast(7, 1)  # type: ignore[arg-type]
+
+
 async def test_what_is_no_json_on_the_bus_reaches_nobody_and_harms_nobody() -> None:
     async with running(node := cable([Feed])):
         alice = await client(node, V1)

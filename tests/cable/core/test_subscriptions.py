@@ -173,3 +173,22 @@ async def test_a_subscription_that_fails_because_the_bus_is_away_is_asked_for_ag
         node.hub.attach = attach  # type: ignore[method-assign]
         again = await client(node, protocol)
         assert (await subscribe(again, ROOM))["type"] == "confirm_subscription"
+
+
+async def test_what_a_protocol_cannot_answer_is_in_the_debug_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Action Cable's rejections have no reason, and its actions no answer; who writes a page needs both."""
+    caplog.set_level("DEBUG", logger="lineside.cable")
+    async with running(node := cable([Room])):
+        alice = await client(node, V1)
+        await subscribe(alice, identifier("Rome"))
+        await subscribe(alice, identifier("Room", room="x"))
+        await subscribe(alice, ROOM)
+        await alice.send(perform(ROOM, "speek", text="hello"))
+        await alice.send(perform(ROOM, "speak", text=1))
+        for reason in (
+            "there is no channel 'Rome'",
+            "room: Input should be a valid integer",
+            "Room has no action 'speek'",
+            "text: Input should be a valid string",
+        ):
+            await eventually(lambda reason=reason: reason in caplog.text)

@@ -48,7 +48,7 @@ async def dial(servers: Sequence[str], *, name: str, stats: BusStats) -> "NatsSe
             async with asyncio.timeout(0.2):
                 await session.close()
         said = "no server answers" if isinstance(error, NoServersError | TimeoutError) else str(error)
-        raise BusUnavailable(f"the NATS server cannot be reached: {said}") from error
+        raise BusUnavailable(f"the NATS server cannot be reached ({said}); is it running?") from error
     return session
 
 

@@ -100,7 +100,7 @@ class NatsLink:
         return self._session
 
     async def _attempts(self, deadline_seconds: float) -> Session:
-        backoff, reason = Backoff(), "it does not answer"
+        backoff, reason = Backoff(), "the NATS server does not answer; is it running?"
         try:
             async with asyncio.timeout(deadline_seconds):
                 while True:
@@ -110,7 +110,7 @@ class NatsLink:
                         reason = error.message
                     await asyncio.sleep(backoff.next())
         except TimeoutError:
-            raise BusUnavailable(f"the NATS server cannot be reached: {reason}") from None
+            raise BusUnavailable(reason) from None
 
     async def _attempt(self) -> Session:
         session = await self._dial()

@@ -8,11 +8,14 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
-import asyncpg  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
-
 from lineside.bus._errors import BusError, BusUnavailable
 from lineside.bus._postgres._schema import MARK, SCHEMA
-from lineside.exceptions import ConfigurationError
+from lineside.exceptions import ConfigurationError, MissingDependencyError
+
+try:
+    import asyncpg  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+except ImportError as _missing:
+    raise MissingDependencyError("asyncpg", extra="postgres") from _missing
 
 __all__ = ["Connection", "connect", "prepare", "run"]
 
@@ -72,7 +75,7 @@ async def connect(url: str) -> Connection:
     except asyncpg.InvalidCatalogNameError as error:
         raise ConfigurationError(f"PostgreSQL has no such database: {error}") from error
     except (*_PASSING, TimeoutError, asyncpg.PostgresError) as error:
-        raise BusUnavailable(f"PostgreSQL cannot be reached: {_said(error)}") from error
+        raise BusUnavailable(f"PostgreSQL cannot be reached ({_said(error)}); is it running?") from error
 
 
 async def prepare(connection: Connection) -> None:

@@ -60,7 +60,7 @@ class PostgresListener:
             BusUnavailable: It does not answer.
             ConfigurationError: It never will.
         """
-        backoff, reason = Backoff(), "it does not answer"
+        backoff, reason = Backoff(), "PostgreSQL does not answer; is it running?"
         try:
             async with asyncio.timeout(deadline_seconds):
                 while self._connection is None:
@@ -70,7 +70,7 @@ class PostgresListener:
                         reason = error.message
                         await asyncio.sleep(backoff.next())
         except TimeoutError:
-            raise BusUnavailable(f"PostgreSQL cannot be reached: {reason}") from None
+            raise BusUnavailable(reason) from None
         self._task = asyncio.get_running_loop().create_task(self._keep())
 
     async def close(self) -> None:

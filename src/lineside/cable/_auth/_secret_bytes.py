@@ -22,8 +22,13 @@ def secret_bytes(secret: Secret, *, least: int, name: str) -> bytes:
         name: What the secret is for, as the error calls it.
 
     Raises:
-        SecretError: It is shorter. The message has its length and never the secret.
+        SecretError: It is shorter, or no secret at all. The message has its length and never the secret.
     """
+    if not isinstance(secret, str | bytes) and not hasattr(secret, "get_secret_value"):
+        raise SecretError(
+            f"{name} is of the type {type(secret).__name__}; give text or bytes, and see that the setting it "
+            f"comes from is set. Make one with: {_GENERATE}"
+        )
     plain = secret if isinstance(secret, str | bytes) else secret.get_secret_value()
     raw = plain.encode() if isinstance(plain, str) else plain
     if len(raw) < least:
