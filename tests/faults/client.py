@@ -158,8 +158,10 @@ class Client:
         self.connections += 1
         asked = time.monotonic()
         while not self._over.is_set():
+            # Not `wait_for`, which swallows a cancellation that comes with the end (before Python 3.12).
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), PING_SECONDS)
+                async with asyncio.timeout(PING_SECONDS):
+                    await self._over.wait()
             if time.monotonic() - self._heard_at > _STALE_SECONDS:
                 self._socket.abort()
                 await self._over.wait()
