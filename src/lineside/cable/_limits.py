@@ -1,9 +1,10 @@
 """How much a connection, a node and a stream may take: each bound in one place, with its unit."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from lineside.bus import HistoryLimits
+from lineside.cable._errors import CableConfigurationError
 
 __all__ = ["CableLimits"]
 
@@ -39,6 +40,9 @@ class CableLimits:
         held_messages: How many live messages wait for one subscription's replay.
         close_seconds: How long a closing connection may take to read what waits for it.
         history: What is kept of each stream.
+
+    Raises:
+        CableConfigurationError: A bound is no number or negative, or ``ping_seconds`` is 0.
     """
 
     outbox_bytes: int = 1_048_576
@@ -65,3 +69,21 @@ class CableLimits:
     held_messages: int = 1_000
     close_seconds: float = 5.0
     history: HistoryLimits = field(default_factory=HistoryLimits)
+
+    def __post_init__(self) -> None:
+        """Refuse what would be no bound, where it is written."""
+        for each in fields(self):
+            given = getattr(self, each.name)
+            if each.name in ("slow_client", "history") or (given is None and each.default is None):
+                continue
+            if not isinstance(given, int | float) or not given >= 0:
+                raise CableConfigurationError(
+                    f"{each.name} is {given!r:.80}; a limit is a number, 0 or more"
+                    + (", or None for no limit" if each.default is None else "")
+                )
+        if self.ping_seconds == 0:
+            raise CableConfigurationError("ping_seconds is 0; write how many seconds lie between two pings")
+        if self.slow_client not in ("disconnect", "drop_oldest"):
+            raise CableConfigurationError(
+                f"slow_client is {self.slow_client!r:.80}; it is 'disconnect' or 'drop_oldest'"
+            )
