@@ -78,9 +78,8 @@ async def test_nothing_stays_of_a_storm(kind: str, request: pytest.FixtureReques
 async def _talk(someone: Any, dice: random.Random) -> None:
     for _ in range(12):
         name = identifier("Feed", room=dice.choice((1, 2, 3)))
-        frame: dict[str, Any] = {
-            "command": dice.choice(("subscribe", "unsubscribe", "join", "leave", "history"))
-        }
+        command = dice.choice(("subscribe", "unsubscribe", "join", "leave", "history"))
+        frame: dict[str, Any] = {"command": command}
         if command == "history":
             frame["history"] = {"since": 1}
         if dice.random() < 0.2:
