@@ -46,6 +46,7 @@ class Cluster:
         self._inbox: asyncio.Queue[Message] = asyncio.Queue(maxsize=_MAX_PENDING)
         self._tasks: list[asyncio.Task[None]] = []
         self._beaten_at: float | None = None
+        self._rejoin_at: float | None = None
         self._restored: Registration | None = None
         self.info: dict[str, Any] = {}
 
@@ -62,6 +63,7 @@ class Cluster:
         """Join the other nodes."""
         bus = self._cable.bus
         self._inbox, self._beaten_at = asyncio.Queue(maxsize=_MAX_PENDING), None
+        self._rejoin_at = None
         for stream in (_NODES, _NODE + bus.node):
             self._subscriptions.append(await bus.subscribe(stream, self._listen))
         await self._beat()
@@ -139,13 +141,16 @@ class Cluster:
         bus = self._cable.bus
         if bus.membership is None:
             return
+        await bus.membership.beat(bus.node, self.info, ttl_seconds=self._lease_seconds)
+        # Behind the call: it may have waited for the server until the lease was over.
         now = self._cable.monotonic()
         late = self._beaten_at is not None and now - self._beaten_at > self._lease_seconds
-        await bus.membership.beat(bus.node, self.info, ttl_seconds=self._lease_seconds)
-        self._beaten_at = now
-        if late:
-            # The others have thought this node dead, and buried whoever was on it.
+        if late or (self._rejoin_at is not None and now >= self._rejoin_at):
+            # The others have thought this node dead, and buried whoever was on it. One that looked at the
+            # leases before may still be at it: so once more, when nobody can be.
             await self._cable.rejoin()
+            self._rejoin_at = now + self._lease_seconds if late else None
+        self._beaten_at = now
 
     async def _bury(self) -> None:
         presence = self._cable.bus.presence
@@ -158,11 +163,11 @@ class Cluster:
         self._tasks.append(asyncio.get_running_loop().create_task(self._return()))
 
     async def _return(self) -> None:
+        self._beaten_at = float("-inf")
         try:
             await self._beat()
-            await self._cable.rejoin()
         except BusError:
-            self._beaten_at = float("-inf")
+            _logger.debug("the node has not rejoined yet: the bus does not answer")
         finally:
             current = asyncio.current_task()
             self._tasks = [task for task in self._tasks if task is not current]
