@@ -1,7 +1,6 @@
 """One contender of `benchmarks.cable`: a server in a process of its own, and a room full of clients."""
 
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks._cable_load import Load, pinned
+from benchmarks._harness import typical
 
 __all__ = ["CONTENDERS", "Contender", "Room", "Sample", "room"]
 
@@ -113,14 +113,16 @@ class Room:
         pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(pages) * _PAGE_KIB
 
-    def median(self, phase: str, of: str) -> float:
-        """Return the median over the rounds.
+    def typical(self, phase: str, of: str) -> float:
+        """Return the mean of the better quarter of the rounds.
 
         Args:
             phase: ``"one"`` or ``"full"``.
             of: A field of `Sample`.
         """
-        return statistics.median(getattr(sample, of) for sample in getattr(self, phase))
+        return typical(
+            [getattr(each, of) for each in getattr(self, phase)], "high" if of == "rate" else "low"
+        )
 
 
 @contextmanager

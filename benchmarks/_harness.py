@@ -11,7 +11,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -129,7 +129,7 @@ def compare(
             order.reverse()
     finally:
         gc.unfreeze()
-    numbers = {name: _typical(each, best) for name, each in taken.items()}
+    numbers = {name: typical(each, best) for name, each in taken.items()}
     return [Result(figure, numbers[figure.ours], numbers[figure.peer]) for figure in figures]
 
 
@@ -143,8 +143,13 @@ def _undisturbed(contender: Round) -> float:
         gc.enable()
 
 
-def _typical(numbers: list[float], best: str) -> float:
-    """Return the mean of the better quarter."""
+def typical(numbers: Iterable[float], best: Literal["low", "high"]) -> float:
+    """Return the mean of the better quarter.
+
+    Args:
+        numbers: One for each round.
+        best: Whether ``low`` numbers are good, or ``high`` ones.
+    """
     ranked = sorted(numbers, reverse=best == "high")
     return statistics.fmean(ranked[: max(1, len(ranked) // 4)])
 

@@ -32,6 +32,7 @@ from lineside.exceptions import InvalidJSONError, PayloadTooLargeError
 __all__ = ["dumps", "loads"]
 
 _BOM: Final = b"\xef\xbb\xbf"
+_DEPTH: Final = 32
 _SPACES: Final = " \t\n\r"
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
@@ -59,7 +60,7 @@ def loads(
     data: bytes | str,
     *,
     max_bytes: int | None = 1_048_576,
-    max_depth: int = 32,
+    max_depth: int = _DEPTH,
     max_keys: int = 1_000,
 ) -> Any:
     """Read one JSON text that came from outside.
@@ -84,7 +85,8 @@ def loads(
         raise PayloadTooLargeError(limit=max_bytes, what="the JSON text")
     if not raw:
         raise InvalidJSONError("the text is empty")
-    _check_depth(raw, max_depth=max_depth)
+    if raw.count(b"[") + raw.count(b"{") > max_depth:
+        _check_depth(raw, max_depth=max_depth)
     try:
         decoder = _decoder(max_keys, check_numbers=_has_long_number(raw))
         if text[0] in _SPACES:
@@ -120,7 +122,8 @@ def dumps(value: Any) -> bytes:
     try:
         text = _ENCODER.encode(value)
         raw = text.encode()
-        _check_depth(raw, max_depth=32)
+        if raw.count(b"[") + raw.count(b"{") > _DEPTH:
+            _check_depth(raw, max_depth=_DEPTH)
         if b"\\u" in raw:
             _check_escapes(text)
         if _has_long_number(raw):
@@ -146,8 +149,6 @@ def _both_forms(data: bytes | str) -> tuple[bytes, str]:
 
 
 def _check_depth(raw: bytes, *, max_depth: int) -> None:
-    if raw.count(b"[") + raw.count(b"{") <= max_depth:
-        return
     if b"\\" in raw:
         raw = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
     # Two quotes side by side are a string without brackets, or the end of one and the start of

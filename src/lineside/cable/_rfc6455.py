@@ -36,6 +36,10 @@ _MASKED: Final = 0x80
 _MAX_CONTROL: Final = 125
 _SIZE_16: Final = 126
 _SIZE_64: Final = 127
+# Plain numbers, for every frame is compared with them: looking an enum's member up costs more than that.
+_CONTINUATION: Final = int(Opcode.CONTINUATION)
+_TEXT: Final = int(Opcode.TEXT)
+_CLOSE: Final = int(Opcode.CLOSE)
 _KNOWN: Final = frozenset(int(opcode) for opcode in Opcode)
 
 _PROTOCOL_ERROR: Final = 1002
@@ -193,14 +197,14 @@ class FrameReader:
             raise FrameFault(_PROTOCOL_ERROR, "unknown opcode")
         if not second & _MASKED:
             raise FrameFault(_PROTOCOL_ERROR, "a client masks its frames")
-        if opcode >= Opcode.CLOSE:
+        if opcode >= _CLOSE:
             if not first & _FIN or second & ~_MASKED > _MAX_CONTROL:
                 raise FrameFault(_PROTOCOL_ERROR, "control frames are short and whole")
-        elif (opcode == Opcode.CONTINUATION) is (self._message is None):
+        elif (opcode == _CONTINUATION) is (self._message is None):
             raise FrameFault(_PROTOCOL_ERROR, "fragments out of order")
 
     def _check_size(self, first: int, size: int) -> None:
-        if first & 0x0F >= Opcode.CLOSE:
+        if first & 0x0F >= _CLOSE:
             return
         held = 0 if self._message is None else len(self._message)
         if held + size > self._max_bytes:
@@ -208,17 +212,17 @@ class FrameReader:
 
     def _take(self, first: int, payload: bytes, found: list[Incoming]) -> None:
         opcode = first & 0x0F
-        if opcode >= Opcode.CLOSE:
+        if opcode >= _CLOSE:
             found.append(_control(opcode, payload))
         elif first & _FIN and self._message is None:
-            found.append(_text(payload) if opcode == Opcode.TEXT else payload)
+            found.append(_text(payload) if opcode == _TEXT else payload)
         elif self._message is None:
             self._message, self._opcode = bytearray(payload), opcode
         else:
             self._message += payload
             if first & _FIN:
                 whole, self._message = bytes(self._message), None
-                found.append(_text(whole) if self._opcode == Opcode.TEXT else whole)
+                found.append(_text(whole) if self._opcode == _TEXT else whole)
 
 
 def _unmasked(payload: bytes | bytearray, mask: bytes | bytearray) -> bytes:

@@ -82,11 +82,10 @@ class MemoryLogs:
             message.headers,
         )
         log.entries.append((now, kept))
-        self._resize(log, _size_of(kept))
         published = Published(message.id, position)
         for key in keys:
             log.published[key] = (now, published)
-            self._resize(log, _MESSAGE_OVERHEAD)
+        self._resize(log, _size_of(kept) + len(keys) * _MESSAGE_OVERHEAD)
         while len(log.entries) > limits.messages:
             self._evict(log)
         self._bound(message.stream, now)

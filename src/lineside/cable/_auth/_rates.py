@@ -43,11 +43,12 @@ class TokenBucket:
         Args:
             count: How many; more than the burst is never there.
         """
-        self._fill()
-        if count > self._left:
-            return False
-        self._left -= count
-        return True
+        now = self._clock()
+        left = min(self._burst, self._left + (now - self._seen) * self._per_second)
+        self._seen = now
+        taken = count <= left
+        self._left = left - count if taken else left
+        return taken
 
     def seconds_until(self, count: float = 1.0) -> float:
         """Return in how many seconds the tokens will be there; 0 for now.
