@@ -9,6 +9,7 @@ Ledgers of rounds that failed are kept in ``.cache/faults/``.
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -74,6 +75,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--short", action="store_true", help="the form that the tests have")
     given = parser.parse_args(arguments)
     seed = SystemRandom().randrange(1 << 32) if given.seed is None else given.seed
+    # So that a run that is ended takes its servers and nodes with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print(f"seeds from {seed}", flush=True)
     _KEPT.mkdir(parents=True, exist_ok=True)
     failed = False
