@@ -112,6 +112,11 @@ class Cable(CableSDK):
 
     # -- life -----------------------------------------------------------------
 
+    @property
+    def running(self) -> bool:
+        """Whether it is started, and not stopped."""
+        return self._running
+
     async def start(self) -> None:
         """Connect the bus, join the other nodes and take connections.
 

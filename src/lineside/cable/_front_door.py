@@ -146,6 +146,11 @@ class FrontDoor:
     def _check_accepting(self) -> None:
         if not self.cable.accepting:
             self.cable.stats.refused("draining")
+            if not self.cable.running:
+                _logger.warning(
+                    "a connection is refused: the cable does not run; start the lifespan of the app that has "
+                    "its router (a mounted app's is not started by itself; in tests `with TestClient(app):`)"
+                )
             raise _unavailable("this node takes no connections now; connect again later")
 
 

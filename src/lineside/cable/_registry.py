@@ -15,6 +15,7 @@ from lineside.cable._errors import (
 )
 from lineside.cable._limits import CableLimits
 from lineside.cable._ports import SubscriptionPort
+from lineside.cable._stream_channels import PUBSUB
 from lineside.exceptions import InvalidJSONError, PayloadTooLargeError
 from lineside.strict_json import loads
 
@@ -101,8 +102,14 @@ class ChannelRegistry:
         """
         plan = self._plans.get(subscription.channel)
         if plan is None:
-            raise UnknownChannelError(f"there is no channel {subscription.channel[:64]!r}")
+            raise UnknownChannelError(_unknown(subscription.channel))
         return OpenChannel(plan, subscription)
+
+
+def _unknown(channel: str) -> str:
+    if channel == PUBSUB:  # nobody has written this name: who asks for a stream by its own means it
+        return "streams cannot be named here: this cable has no public_streams, and no signed_streams"
+    return f"there is no channel {channel[:64]!r}"
 
 
 def _is_channel(given: object) -> bool:

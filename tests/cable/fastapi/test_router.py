@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, WebSocket
 from fastapi.testclient import TestClient
+from starlette.testclient import WebSocketDenialResponse
 
 from lineside.application import Lineside
 from lineside.cable._channel import Channel
@@ -118,6 +119,21 @@ def test_an_app_that_was_not_started_says_how_to_start_it() -> None:
     with pytest.raises(ConfigurationError, match="with TestClient"):
         TestClient(app).get("/")
     assert TestClient(app).get("/cable/health").status_code == 503
+
+
+def test_a_socket_of_an_app_that_was_not_started_says_so_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """As one that is mounted in another app; the client is only told to come back."""
+    with pytest.raises(WebSocketDenialResponse) as refused:
+        TestClient(app_with(cable_router([Chat]))).websocket_connect("/cable").__enter__()
+    assert refused.value.status_code == 503
+    assert "start the lifespan" in caplog.text
+
+
+def test_a_stream_named_where_no_stream_can_be_is_refused_with_what_is_missing() -> None:
+    """Without ``public_streams`` and ``signed_streams`` there is no channel that listens to it."""
+    with TestClient(app_with(cable_router([Chat]))) as http:
+        answer = http.get("/cable/events", params={"stream": "news"})
+    assert "public_streams" in answer.json()["detail"]
 
 
 async def test_dependencies_of_the_including_router_guard_the_socket_too() -> None:

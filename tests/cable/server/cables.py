@@ -93,6 +93,7 @@ class EchoCable:
         self.limits = CableLimits(**{"close_seconds": 1.0, **limits})
         self.stats = CableStats()
         self.accepting = True
+        self.running = True
         self.connections: dict[str, EchoConnection] = {}
         self.seen: list[EchoConnection] = []
         self.gate = asyncio.Event()
