@@ -52,14 +52,14 @@ CONTROLS = (
     ),
     Control(
         "T4 a channel decides nothing",
-        "cable/_channel_run.py",
+        "cable/_channel/_run.py",
         "        state.subscription.reject()",
         "        pass",
         "tests/cable/channels/test_subscribing.py::test_a_subscribed_that_decides_nothing_rejects",
     ),
     Control(
         "T5 a session that was ended for good",
-        "cable/_connection.py",
+        "cable/_core/_connection.py",
         "self.resumable and reconnect",
         "self.resumable",
         "tests/cable/threats/test_t05_revocation.py::test_a_session_that_was_ended_for_good_cannot_be_resumed",
@@ -73,7 +73,7 @@ CONTROLS = (
     ),
     Control(
         "T7 a position from before the right began",
-        "cable/_replay.py",
+        "cable/_core/_replay.py",
         '        raise _Impossible("forbidden")',
         "        pass",
         "tests/cable/threats/test_t07_positions.py::test_a_position_from_before_the_right_began_brings_nothing",
@@ -94,21 +94,21 @@ CONTROLS = (
     ),
     Control(
         "T17 a client that does not read",
-        "cable/_outbox.py",
+        "cable/_core/_outbox.py",
         "        self._owner.outbox_overflowed()",
         "        pass",
         "tests/cable/core/test_outbox.py::test_a_slow_client_is_disconnected_and_the_others_are_served",
     ),
     Control(
         "T18 names without end",
-        "cable/_hub.py",
+        "cable/_core/_hub.py",
         "            await self._forget_empty(name)",
         "            pass",
         "tests/cable/threats/test_t18_growth.py::test_thousands_of_random_names_leave_nothing",
     ),
     Control(
         "T19 more connections than there is room for",
-        "cable/_limits.py",
+        "cable/_protocol/_limits.py",
         "    connections: int = 50_000",
         "    connections: int = 50_000\n\n    def __post_init__(self) -> None:\n"
         '        object.__setattr__(self, "connections", 50_000)\n',
@@ -130,7 +130,7 @@ CONTROLS = (
     ),
     Control(
         "T48 a client floods",
-        "cable/_connection.py",
+        "cable/_core/_connection.py",
         "        if not self._buckets.messages.take():",
         "        if False:",
         "tests/cable/threats/test_t48_floods.py"
@@ -138,7 +138,7 @@ CONTROLS = (
     ),
     Control(
         "T48 somebody is present as somebody else",
-        "cable/_presence.py",
+        "cable/_core/_presence.py",
         'str(attachment.presence["id"])',
         '"ann"',
         "tests/cable/threats/test_t48_floods.py::test_nobody_is_present_as_somebody_else",

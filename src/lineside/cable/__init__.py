@@ -16,7 +16,6 @@ A channel decides who may listen to what, and what a client may do:
 Gor connect unchanged; ``lineside.bus`` carries messages between nodes.
 """
 
-from lineside.cable._asyncapi import asyncapi_document
 from lineside.cable._auth._bearer import BearerKey
 from lineside.cable._auth._client_ids import ClientIds
 from lineside.cable._auth._close_codes import CloseCode
@@ -37,10 +36,10 @@ from lineside.cable._auth._refusals import (
 )
 from lineside.cable._auth._signed_streams import SignedStreams
 from lineside.cable._auth._tickets import MemoryTickets, Tickets, TicketStore
-from lineside.cable._cable import Cable
-from lineside.cable._channel import Channel
-from lineside.cable._channel_identifiers import identified_by
-from lineside.cable._channel_marks import (
+from lineside.cable._channel._asyncapi import asyncapi_document
+from lineside.cable._channel._channel import Channel
+from lineside.cable._channel._identifiers import identified_by
+from lineside.cable._channel._marks import (
     after_command,
     after_subscribe,
     after_unsubscribe,
@@ -51,26 +50,27 @@ from lineside.cable._channel_marks import (
     periodically,
     rescue_from,
 )
-from lineside.cable._codec import Codec
-from lineside.cable._connection import Connection
-from lineside.cable._direct import Delivery
-from lineside.cable._errors import (
+from lineside.cable._channel._registry import ChannelRegistry
+from lineside.cable._core._cable import Cable
+from lineside.cable._core._connection import Connection
+from lineside.cable._instrumentation._metrics import CableMetrics
+from lineside.cable._instrumentation._stats import CableStats
+from lineside.cable._protocol._codec import Codec
+from lineside.cable._protocol._errors import (
     CableConfigurationError,
     CableError,
     ErrorCode,
     RequestFailed,
     UnknownChannelError,
 )
-from lineside.cable._handlers import Answer
-from lineside.cable._identity import PERMISSIONS, Identity
-from lineside.cable._limits import CableLimits
-from lineside.cable._metrics import CableMetrics
-from lineside.cable._ports import ConnectionPort
-from lineside.cable._registry import ChannelRegistry
-from lineside.cable._room import Room
-from lineside.cable._server_event import EVENT_NAMES, ServerEvent
-from lineside.cable._stats import CableStats
-from lineside.cable._wire import Wire
+from lineside.cable._protocol._identity import PERMISSIONS, Identity
+from lineside.cable._protocol._limits import CableLimits
+from lineside.cable._protocol._ports import ConnectionPort
+from lineside.cable._protocol._wire import Wire
+from lineside.cable._rooms._direct import Delivery
+from lineside.cable._rooms._handlers import Answer
+from lineside.cable._rooms._room import Room
+from lineside.cable._rooms._server_event import EVENT_NAMES, ServerEvent
 
 __all__ = [
     "EVENT_NAMES",

@@ -25,20 +25,20 @@ from collections.abc import MutableMapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from lineside.cable._answers import Receive, ask_for_upgrade, refuse, say_goodbye
 from lineside.cable._auth._headers import Scope
-from lineside.cable._frame_size import is_too_large
-from lineside.cable._front_door import FrontDoor
-from lineside.cable._handshake import Admission, Admit, HandshakeRequest, Refused
-from lineside.cable._seam import EXTENSION, TransportDoor, install_seam
-from lineside.cable._send_wire import Send, SendWire
-from lineside.cable._server_hooks import STATE_KEY, ServerHooks
-from lineside.cable._transport_wire import TransportWire
-from lineside.cable._wire import Wire
+from lineside.cable._protocol._frame_size import is_too_large
+from lineside.cable._protocol._wire import Wire
+from lineside.cable._server._answers import Receive, ask_for_upgrade, refuse, say_goodbye
+from lineside.cable._server._front_door import FrontDoor
+from lineside.cable._server._handshake import Admission, Admit, HandshakeRequest, Refused
+from lineside.cable._server._seam import EXTENSION, TransportDoor, install_seam
+from lineside.cable._server._send_wire import Send, SendWire
+from lineside.cable._server._server_hooks import STATE_KEY, ServerHooks
+from lineside.cable._server._transport_wire import TransportWire
 
 if TYPE_CHECKING:
-    from lineside.cable._cable import Cable
-    from lineside.cable._connection import Connection
+    from lineside.cable._core._cable import Cable
+    from lineside.cable._core._connection import Connection
 
 __all__ = [
     "STATE_KEY",

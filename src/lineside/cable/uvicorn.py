@@ -33,11 +33,11 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
 from uvicorn.server import ServerState
 
-from lineside.cable._handshake import Admission, Refused
-from lineside.cable._keepalive import Keepalive
-from lineside.cable._server_hooks import STATE_KEY, ServerHooks
-from lineside.cable._socket import CableSocket
-from lineside.cable._upgrade import UpgradeRequest, accepted, refused, websocket_scope
+from lineside.cable._server._handshake import Admission, Refused
+from lineside.cable._server._keepalive import Keepalive
+from lineside.cable._server._server_hooks import STATE_KEY, ServerHooks
+from lineside.cable._server._socket import CableSocket
+from lineside.cable._server._upgrade import UpgradeRequest, accepted, refused, websocket_scope
 from lineside.cable.asgi import CableEndpoint
 
 __all__ = ["LeanProtocol"]

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
 from lineside.bus import Discontinuity, Message, Position
-from lineside.cable._message import KIND
+from lineside.cable._protocol._message import KIND
 from lineside.strict_json import dumps, loads
 from lineside.testing._cable_target import cable_of
 from lineside.testing._compare import first_difference

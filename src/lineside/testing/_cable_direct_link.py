@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from lineside.cable import Cable, Connection, Identity
-from lineside.cable._frame import Frame
+from lineside.cable._protocol._frame import Frame
 
 __all__ = ["Closed", "DirectLink", "Link", "Take"]
 

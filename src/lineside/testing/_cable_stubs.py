@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lineside.cable import Cable, Identity
-from lineside.cable._ports import StreamTransform
-from lineside.cable._subscription import check_stream
+from lineside.cable._core._subscription import check_stream
+from lineside.cable._protocol._ports import StreamTransform
 from lineside.strict_json import dumps
 
 __all__ = ["StubConnection", "StubSubscription"]
@@ -34,7 +34,7 @@ class StubConnection:
 
 
 class StubSubscription:
-    """What a client calls by one identifier (`lineside.cable._ports.SubscriptionPort`).
+    """What a client calls by one identifier (`lineside.cable._protocol._ports.SubscriptionPort`).
 
     Args:
         channel: The channel's name.

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from lineside.bus.memory import MemoryBroker
-from lineside.cable._channel import Channel
-from lineside.cable._identity import Identity
-from lineside.cable._limits import CableLimits
+from lineside.cable._channel._channel import Channel
+from lineside.cable._protocol._identity import Identity
+from lineside.cable._protocol._limits import CableLimits
 from tests.cable.core.cables import EXT, cable, client, identifier, subscribe
 from tests.cable.fakes import FakeClient, eventually, running
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from lineside.cable._auth._client_ids import ClientIds, is_guest_id, is_identity_id
 from lineside.cable._auth._refusals import ClientIdRefused
-from lineside.cable._identity import GUEST, Identity
+from lineside.cable._protocol._identity import GUEST, Identity
 from tests.cable.auth.scopes import websocket
 
 ANN = Identity(id="ann")

@@ -10,8 +10,8 @@ from lineside.cable._auth._permissions import (
     require_permission,
     require_request,
 )
-from lineside.cable._errors import CableConfigurationError, ErrorCode, RequestFailed
-from lineside.cable._identity import GUEST, PERMISSIONS, Identity
+from lineside.cable._protocol._errors import CableConfigurationError, ErrorCode, RequestFailed
+from lineside.cable._protocol._identity import GUEST, PERMISSIONS, Identity
 
 NEEDED = [
     ("join_room", "join:room", "join rooms"),

@@ -9,7 +9,7 @@ from lineside.cable._auth._jwt import JWTAuthentication
 from lineside.cable._auth._refusals import InvalidTicket, MissingToken
 from lineside.cable._auth._ticket_authentication import TicketAuthentication
 from lineside.cable._auth._tickets import MemoryTickets, Tickets, TicketStoreFull
-from lineside.cable._identity import Identity
+from lineside.cable._protocol._identity import Identity
 from lineside.signing import Signer
 from tests.cable.auth.scopes import Clock, http, websocket
 

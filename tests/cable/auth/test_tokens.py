@@ -16,7 +16,7 @@ from lineside.cable._auth._close_codes import CloseCode
 from lineside.cable._auth._jwt import JWTAuthentication
 from lineside.cable._auth._jwt_keys import JWTKey
 from lineside.cable._auth._refusals import AccessRefused, InvalidToken, MissingToken, TokenExpired
-from lineside.cable._errors import CableConfigurationError, ErrorCode
+from lineside.cable._protocol._errors import CableConfigurationError, ErrorCode
 from lineside.exceptions import MissingDependencyError, SecretError
 from tests.cable.auth.scopes import Clock, http, websocket
 

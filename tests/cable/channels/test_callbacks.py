@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lineside.cable._channel import Channel
-from lineside.cable._channel_marks import (
+from lineside.cable._channel._channel import Channel
+from lineside.cable._channel._marks import (
     after_command,
     after_subscribe,
     around_command,
@@ -15,8 +15,8 @@ from lineside.cable._channel_marks import (
     periodically,
     rescue_from,
 )
-from lineside.cable._errors import CableConfigurationError, ErrorCode, RequestFailed
-from lineside.cable._registry import ChannelRegistry
+from lineside.cable._channel._registry import ChannelRegistry
+from lineside.cable._protocol._errors import CableConfigurationError, ErrorCode, RequestFailed
 from lineside.callbacks import declare
 from lineside.exceptions import AccessDeniedError, CallbackError
 from tests.cable.channels.fakes import subscribed

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import pytest
 from fastapi import Depends
 
-from lineside.cable._channel import Channel
-from lineside.cable._channel_injection import dependencies_of
-from lineside.cable._channel_marks import rescue_from
-from lineside.cable._errors import CableConfigurationError, RequestFailed
-from lineside.cable._registry import ChannelRegistry
+from lineside.cable._channel._channel import Channel
+from lineside.cable._channel._injection import dependencies_of
+from lineside.cable._channel._marks import rescue_from
+from lineside.cable._channel._registry import ChannelRegistry
+from lineside.cable._protocol._errors import CableConfigurationError, RequestFailed
 from tests.cable.channels.fakes import opened, subscribed
 
 pytestmark = pytest.mark.anyio

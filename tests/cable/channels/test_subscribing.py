@@ -7,17 +7,17 @@ import pytest
 from pydantic import Field
 
 from lineside.abilities import Ability, Rules
-from lineside.cable._channel import Channel
-from lineside.cable._channel_marks import (
+from lineside.cable._channel._channel import Channel
+from lineside.cable._channel._marks import (
     after_subscribe,
     after_unsubscribe,
     before_subscribe,
     before_unsubscribe,
     rescue_from,
 )
-from lineside.cable._errors import CableConfigurationError, RequestFailed
-from lineside.cable._identity import Identity
-from lineside.cable._registry import ChannelRegistry
+from lineside.cable._channel._registry import ChannelRegistry
+from lineside.cable._protocol._errors import CableConfigurationError, RequestFailed
+from lineside.cable._protocol._identity import Identity
 from lineside.exceptions import RecordNotFound
 from tests.cable.channels.fakes import FakeConnection, opened, subscribed
 

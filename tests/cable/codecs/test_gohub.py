@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lineside.bus import Position
-from lineside.cable._commands import (
+from lineside.cable._protocol._commands import (
     Command,
     HistoryRequest,
     Malformed,
@@ -18,7 +18,7 @@ from lineside.cable._commands import (
     Unsubscribe,
     Whisper,
 )
-from lineside.cable._events import (
+from lineside.cable._protocol._events import (
     Confirmation,
     Disconnection,
     Event,

@@ -3,8 +3,8 @@
 import pytest
 
 from lineside.bus import Position
-from lineside.cable._commands import Command, Malformed, Perform, Ping, Subscribe, Unsubscribe
-from lineside.cable._events import (
+from lineside.cable._protocol._commands import Command, Malformed, Perform, Ping, Subscribe, Unsubscribe
+from lineside.cable._protocol._events import (
     Confirmation,
     Disconnection,
     Event,

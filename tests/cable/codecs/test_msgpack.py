@@ -11,9 +11,9 @@ from typing import Any
 import msgpack
 import pytest
 
-from lineside.cable._codec import Codec
-from lineside.cable._commands import Command, Malformed, Perform
-from lineside.cable._events import Event, StreamMessage, Transmission
+from lineside.cable._protocol._codec import Codec
+from lineside.cable._protocol._commands import Command, Malformed, Perform
+from lineside.cable._protocol._events import Event, StreamMessage, Transmission
 from lineside.cable.codecs import (
     ActionCableExtJSON,
     ActionCableExtMsgpack,

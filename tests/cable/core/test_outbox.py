@@ -2,11 +2,11 @@
 
 import pytest
 
-from lineside.cable._channel import Channel
-from lineside.cable._flusher import Flusher
-from lineside.cable._frame import Frame, websocket_frame
-from lineside.cable._limits import CableLimits
-from lineside.cable._outbox import Outbox
+from lineside.cable._channel._channel import Channel
+from lineside.cable._core._flusher import Flusher
+from lineside.cable._core._outbox import Outbox
+from lineside.cable._protocol._frame import Frame, websocket_frame
+from lineside.cable._protocol._limits import CableLimits
 from tests.cable.core.cables import EXT, V1, cable, client, identifier, messages, subscribe, types
 from tests.cable.fakes import FakeWire, eventually, running
 
@@ -117,7 +117,7 @@ async def test_who_subscribes_in_the_turn_of_a_message_is_not_sent_it_and_who_le
         held = leaving.connection.subscriptions[FEED].attachments["feed"]
         await node.broadcast("feed", 1)
         stream.remove(held)
-        assert [frame.payload for frame in leaving.connection.outbox.frames][0].startswith('{"identifier"')
+        assert next(frame.payload for frame in leaving.connection.outbox.frames).startswith('{"identifier"')
         stream.add(held)
         assert stream.audiences[key] == audience | {leaving.connection.id: leaving.connection.outbox}
         await node.broadcast("feed", 2)

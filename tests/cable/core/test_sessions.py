@@ -7,9 +7,9 @@ import pytest
 
 from lineside.bus import HistoryLimits
 from lineside.bus.memory import MemoryBroker
-from lineside.cable._channel import Channel
-from lineside.cable._identity import Identity
-from lineside.cable._limits import CableLimits
+from lineside.cable._channel._channel import Channel
+from lineside.cable._protocol._identity import Identity
+from lineside.cable._protocol._limits import CableLimits
 from tests.cable.core.cables import EXT, V1, cable, client, identifier, messages, subscribe
 from tests.cable.core.test_replay import position
 from tests.cable.fakes import FakeClient, eventually, running
@@ -117,7 +117,7 @@ async def test_a_restored_client_that_reads_slowly_is_not_served_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its replay takes longer than the time in which it has to ask for one."""
-    monkeypatch.setattr("lineside.cable._sessions._HISTORY_SECONDS", 0.05)
+    monkeypatch.setattr("lineside.cable._core._sessions._HISTORY_SECONDS", 0.05)
     limits = CableLimits(outbox_bytes=4_000, history=HistoryLimits(messages=100))
     async with running(node := cable([Feed], limits=limits)):
         before = await _seen(node, None)
@@ -136,7 +136,7 @@ async def test_a_restored_client_that_reads_slowly_is_not_served_twice(
 async def test_a_client_that_asks_when_it_has_been_served_already_is_told_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("lineside.cable._sessions._HISTORY_SECONDS", 0.0)
+    monkeypatch.setattr("lineside.cable._core._sessions._HISTORY_SECONDS", 0.0)
     async with running(node := cable([Feed])):
         before = await _seen(node, None)
         await node.broadcast("feed", 2)

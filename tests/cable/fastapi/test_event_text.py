@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineside.bus import Position
-from lineside.cable._commands import Malformed
-from lineside.cable._events import (
+from lineside.cable._protocol._commands import Malformed
+from lineside.cable._protocol._events import (
     Confirmation,
     Disconnection,
     Failure,

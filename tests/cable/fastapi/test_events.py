@@ -9,8 +9,8 @@ import pytest
 
 from lineside.cable._auth._permissions import AnonymousRights
 from lineside.cable._auth._signed_streams import SignedStreams
-from lineside.cable._channel import Channel
-from lineside.cable._limits import CableLimits
+from lineside.cable._channel._channel import Channel
+from lineside.cable._protocol._limits import CableLimits
 from lineside.cable.fastapi import CableRouter, cable_router
 from tests.cable.fastapi.apps import app_with, site
 from tests.cable.fastapi.event_source import Event, listening

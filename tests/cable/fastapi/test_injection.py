@@ -11,8 +11,8 @@ from sqlmodel import Field
 
 from lineside.abilities import Ability, Rules
 from lineside.abilities.fastapi import ability_for
-from lineside.cable._channel import Channel
-from lineside.cable._identity import Identity
+from lineside.cable._channel._channel import Channel
+from lineside.cable._protocol._identity import Identity
 from lineside.cable.fastapi import CableDep, IdentityDep, cable_router
 from lineside.models import Model
 from lineside.models.fastapi import SessionDep, install_database

@@ -10,11 +10,11 @@ from fastapi import Depends
 from pydantic import BaseModel, Field
 
 from lineside.bus import BusUnavailable
-from lineside.cable._cable import Cable
-from lineside.cable._connection import Connection
-from lineside.cable._errors import CableConfigurationError, RequestFailed
-from lineside.cable._handlers import Answer
-from lineside.cable._ports import ConnectionPort
+from lineside.cable._core._cable import Cable
+from lineside.cable._core._connection import Connection
+from lineside.cable._protocol._errors import CableConfigurationError, RequestFailed
+from lineside.cable._protocol._ports import ConnectionPort
+from lineside.cable._rooms._handlers import Answer
 from lineside.exceptions import AccessDeniedError
 from tests.cable.fakes import client, running
 

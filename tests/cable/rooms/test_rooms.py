@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lineside.cable._cable import Cable
-from lineside.cable._errors import RequestFailed
-from lineside.cable._limits import CableLimits
+from lineside.cable._core._cable import Cable
+from lineside.cable._protocol._errors import RequestFailed
+from lineside.cable._protocol._limits import CableLimits
 from tests.cable.fakes import FakeClient, client, eventually, running
 from tests.cable.rooms.conftest import ALL, over_every_bus
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import uvicorn
 
-from lineside.cable._frame import Frame
-from lineside.cable._identity import GUEST, Identity
-from lineside.cable._limits import CableLimits
-from lineside.cable._stats import CableStats
+from lineside.cable._instrumentation._stats import CableStats
+from lineside.cable._protocol._frame import Frame
+from lineside.cable._protocol._identity import GUEST, Identity
+from lineside.cable._protocol._limits import CableLimits
 from lineside.cable.asgi import STATE_KEY, CableEndpoint, ServerHooks, install_seam
 
 

@@ -12,8 +12,8 @@ from uvicorn.config import UvicornDeprecationWarning
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lineside.cable._auth._refusals import InvalidToken, TooManyAttempts
-from lineside.cable._frame_size import is_too_large
-from lineside.cable._identity import GUEST, Identity
+from lineside.cable._protocol._frame_size import is_too_large
+from lineside.cable._protocol._identity import GUEST, Identity
 from lineside.cable.asgi import CableEndpoint, Refused
 from tests.cable.server.cables import App, EchoCable, serving, until
 

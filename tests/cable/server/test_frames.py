@@ -11,7 +11,7 @@ from websockets.frames import Frame as TheirFrame
 from websockets.frames import Opcode as TheirOpcode
 from websockets.server import ServerProtocol
 
-from lineside.cable._rfc6455 import (
+from lineside.cable._server._rfc6455 import (
     CloseFrame,
     FrameFault,
     FrameReader,

@@ -11,8 +11,8 @@ import pytest
 import websockets
 from websockets.exceptions import InvalidStatus
 
-from lineside.cable._identity import Identity
-from lineside.cable._send_wire import SendWire
+from lineside.cable._protocol._identity import Identity
+from lineside.cable._server._send_wire import SendWire
 from lineside.cable.asgi import Refused
 from tests.cable.server.cables import App, EchoCable, until
 from tests.cable.server.test_endpoint import everything

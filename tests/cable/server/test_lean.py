@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import websockets
 
-from lineside.cable._eager import run_eagerly
-from lineside.cable._identity import GUEST, Identity
-from lineside.cable._keepalive import Keepalive
-from lineside.cable._socket import CableSocket
+from lineside.cable._protocol._identity import GUEST, Identity
+from lineside.cable._server._eager import run_eagerly
+from lineside.cable._server._keepalive import Keepalive
+from lineside.cable._server._socket import CableSocket
 from lineside.cable.asgi import Refused
 from tests.cable.server.cables import App, EchoCable, serving, until
 from tests.cable.server.test_endpoint import LEAN, everything, refusal

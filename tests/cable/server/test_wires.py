@@ -11,11 +11,11 @@ import websockets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lineside.cable._frame import Frame
-from lineside.cable._rfc6455 import close_frame
-from lineside.cable._seam import EXTENSION, TransportDoor, TransportSeam, install_seam
-from lineside.cable._send_wire import SendWire
-from lineside.cable._transport_wire import TransportWire, short_reason
+from lineside.cable._protocol._frame import Frame
+from lineside.cable._server._rfc6455 import close_frame
+from lineside.cable._server._seam import EXTENSION, TransportDoor, TransportSeam, install_seam
+from lineside.cable._server._send_wire import SendWire
+from lineside.cable._server._transport_wire import TransportWire, short_reason
 from tests.cable.server.cables import App, EchoCable, serving, until
 from tests.cable.server.test_endpoint import LEAN, everything, ws  # noqa: F401 - a fixture
 

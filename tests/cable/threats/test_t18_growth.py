@@ -5,8 +5,8 @@ import secrets
 
 import pytest
 
-from lineside.cable._channel import Channel
-from lineside.cable._limits import CableLimits
+from lineside.cable._channel._channel import Channel
+from lineside.cable._protocol._limits import CableLimits
 from tests.cable.core.cables import EXT, cable, client, identifier, subscribe
 from tests.cable.fakes import eventually, running
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from lineside.cable._auth._headers import Scope, query_values
 from lineside.cable._auth._refusals import ClientIdRefused
-from lineside.cable._identity import Identity
+from lineside.cable._protocol._identity import Identity
 
 __all__ = ["MAX_CLIENT_ID_BYTES", "ClientIds", "is_guest_id", "is_identity_id"]
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from lineside.cable._auth._refusals import IdentityMismatch
-from lineside.cable._identity import Identity
+from lineside.cable._protocol._identity import Identity
 
 __all__ = ["EXPIRED", "is_expired", "refreshed", "seconds_left"]
 

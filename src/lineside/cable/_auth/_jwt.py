@@ -13,8 +13,8 @@ from lineside.cable._auth._jwt_keys import JWTKey, jwt_package
 from lineside.cable._auth._refusals import InvalidToken, MissingToken
 from lineside.cable._auth._secret_bytes import Secret, SecretHolder
 from lineside.cable._auth._token_sources import find_token
-from lineside.cable._errors import CableConfigurationError
-from lineside.cable._identity import PERMISSIONS, Identity
+from lineside.cable._protocol._errors import CableConfigurationError
+from lineside.cable._protocol._identity import PERMISSIONS, Identity
 from lineside.exceptions import InvalidJSONError, LinesideError, SecretError
 from lineside.strict_json import dumps, loads
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from lineside.cable._auth._client_ids import is_identity_id
 from lineside.cable._auth._permissions import known_permissions
 from lineside.cable._auth._refusals import InvalidToken, TokenExpired
-from lineside.cable._identity import Identity
+from lineside.cable._protocol._identity import Identity
 from lineside.exceptions import InvalidJSONError, PayloadTooLargeError
 from lineside.strict_json import loads
 

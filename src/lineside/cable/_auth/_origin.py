@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from lineside.cable._errors import CableConfigurationError
+from lineside.cable._protocol._errors import CableConfigurationError
 
 __all__ = ["Origin", "OriginPattern", "host_origin"]
 

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from lineside.cable._auth._headers import Scope, header_values, single_header
 from lineside.cable._auth._origin import Origin, OriginPattern, host_origin
 from lineside.cable._auth._refusals import OriginRefused
-from lineside.cable._errors import CableConfigurationError
+from lineside.cable._protocol._errors import CableConfigurationError
 
 __all__ = ["OriginPolicy"]
 

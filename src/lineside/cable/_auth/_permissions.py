@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from lineside.cable._errors import CableConfigurationError, ErrorCode, RequestFailed
-from lineside.cable._identity import PERMISSIONS, Identity
+from lineside.cable._protocol._errors import CableConfigurationError, ErrorCode, RequestFailed
+from lineside.cable._protocol._identity import PERMISSIONS, Identity
 
 __all__ = [
     "REQUIRED_PERMISSIONS",

@@ -7,7 +7,7 @@ The message goes to the client and is the same for all causes, so that a forger 
 from typing import ClassVar
 
 from lineside.cable._auth._close_codes import CloseCode
-from lineside.cable._errors import CableError, ErrorCode
+from lineside.cable._protocol._errors import CableError, ErrorCode
 
 __all__ = [
     "AccessRefused",

@@ -5,7 +5,7 @@ from typing import Protocol
 from lineside.cable._auth._headers import Scope, header_values, query_values
 from lineside.cable._auth._refusals import InvalidTicket
 from lineside.cable._auth._tickets import Tickets
-from lineside.cable._identity import Identity
+from lineside.cable._protocol._identity import Identity
 
 __all__ = ["Authentication", "TicketAuthentication", "redeemed"]
 

@@ -14,8 +14,8 @@ from typing import Any, Final, Protocol
 
 from lineside.cable._auth._permissions import known_permissions
 from lineside.cable._auth._refusals import InvalidTicket
-from lineside.cable._errors import CableError
-from lineside.cable._identity import Identity
+from lineside.cable._protocol._errors import CableError
+from lineside.cable._protocol._identity import Identity
 from lineside.exceptions import SignatureError
 from lineside.signing import Signer
 from lineside.strict_json import dumps, loads

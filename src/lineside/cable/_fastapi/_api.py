@@ -5,7 +5,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 
-from lineside.cable._cable import Cable
+from lineside.cable._core._cable import Cable
+from lineside.cable._core._presence import record
+from lineside.cable._core._subscription import check_stream
 from lineside.cable._fastapi._api_key import APIGuards
 from lineside.cable._fastapi._api_models import (
     BroadcastIn,
@@ -19,8 +21,6 @@ from lineside.cable._fastapi._api_models import (
     Status,
 )
 from lineside.cable._fastapi._api_route import APIRouteOfCable
-from lineside.cable._presence import record
-from lineside.cable._subscription import check_stream
 
 __all__ = ["MAX_BODY_BYTES", "add_api"]
 

@@ -8,8 +8,8 @@ from fastapi import Depends, Request, Security, params
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from lineside.cable._auth._bearer import BearerKey, derived_key
-from lineside.cable._errors import CableConfigurationError
 from lineside.cable._fastapi._dependencies import call_of
+from lineside.cable._protocol._errors import CableConfigurationError
 
 __all__ = ["APIGuards", "guards_of"]
 

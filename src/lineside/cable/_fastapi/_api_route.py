@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 
 from lineside.cable._auth._refusals import AccessRefused
 from lineside.cable._fastapi._statuses import status_of
-from lineside.cable._handshake import Refused
+from lineside.cable._server._handshake import Refused
 from lineside.exceptions import InvalidJSONError, LinesideError, PayloadTooLargeError
 from lineside.strict_json import loads
 

@@ -10,7 +10,7 @@ from fastapi.dependencies.utils import get_dependant, get_parameterless_sub_depe
 from fastapi.exceptions import RequestValidationError
 from starlette.websockets import WebSocketState
 
-from lineside.cable._errors import CableConfigurationError
+from lineside.cable._protocol._errors import CableConfigurationError
 
 __all__ = ["Dependencies", "call_of"]
 

@@ -7,10 +7,10 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
 from lineside.bus import Position
-from lineside.cable._commands import HistoryRequest
-from lineside.cable._registry import ChannelRegistry
+from lineside.cable._channel._registry import ChannelRegistry
+from lineside.cable._channel._stream_channels import PUBSUB, TURBO
+from lineside.cable._protocol._commands import HistoryRequest
 from lineside.cable._sse._event_ids import read_event_id
-from lineside.cable._stream_channels import PUBSUB, TURBO
 from lineside.strict_json import dumps
 
 __all__ = ["EventsRequest", "Wishes"]

@@ -6,23 +6,23 @@ from typing import Any
 from fastapi import HTTPException, Response
 
 from lineside.bus import Position
-from lineside.cable._connection import Connection, State
-from lineside.cable._errors import RequestFailed
-from lineside.cable._events import Confirmation, Rejection
+from lineside.cable._core._connection import Connection, State
+from lineside.cable._core._replay import replay
+from lineside.cable._core._serve import open_subscription
+from lineside.cable._core._subscription import Subscription
 from lineside.cable._fastapi._api_route import http_exception
 from lineside.cable._fastapi._endpoint import RouterEndpoint
 from lineside.cable._fastapi._event_requests import EventsRequest
 from lineside.cable._fastapi._gate import Gate
 from lineside.cable._fastapi._statuses import status_of
-from lineside.cable._frame import Frame
-from lineside.cable._handshake import HandshakeRequest, Refused
-from lineside.cable._identity import Identity
-from lineside.cable._replay import replay
-from lineside.cable._serve import open_subscription
+from lineside.cable._protocol._errors import RequestFailed
+from lineside.cable._protocol._events import Confirmation, Rejection
+from lineside.cable._protocol._frame import Frame
+from lineside.cable._protocol._identity import Identity
+from lineside.cable._server._handshake import HandshakeRequest, Refused
 from lineside.cable._sse._codec import EventStreamCodec
 from lineside.cable._sse._event_ids import write_event_id
 from lineside.cable._sse._wire import EventStreamWire
-from lineside.cable._subscription import Subscription
 
 __all__ = ["CableEvents"]
 

@@ -4,11 +4,11 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
 
+from lineside.cable._channel._registry import ChannelRegistry
 from lineside.cable._fastapi._endpoint import RouterEndpoint
 from lineside.cable._fastapi._event_requests import EventsRequest, Wishes
 from lineside.cable._fastapi._event_stream import CableEvents
 from lineside.cable._fastapi._gate import Gate
-from lineside.cable._registry import ChannelRegistry
 
 __all__ = ["add_events"]
 

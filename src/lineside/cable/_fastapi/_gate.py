@@ -21,8 +21,8 @@ from lineside.cable._auth._ticket_authentication import redeemed
 from lineside.cable._auth._tickets import Tickets
 from lineside.cable._fastapi._dependencies import Dependencies, call_of
 from lineside.cable._fastapi._identities import IdentifiedBy, identity_for
-from lineside.cable._handshake import Refused
-from lineside.cable._identity import GUEST, Identity
+from lineside.cable._protocol._identity import GUEST, Identity
+from lineside.cable._server._handshake import Refused
 from lineside.exceptions import LinesideError
 
 __all__ = ["Authenticates", "Gate"]

@@ -5,8 +5,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from lineside.cable._auth._permissions import known_permissions
-from lineside.cable._errors import CableConfigurationError
-from lineside.cable._identity import Identity
+from lineside.cable._protocol._errors import CableConfigurationError
+from lineside.cable._protocol._identity import Identity
 
 __all__ = ["MEMBER_PERMISSIONS", "IdentifiedBy", "identity_for"]
 

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from lineside.cable._channel_arguments import hints_of, is_dependency
-from lineside.cable._channel_injection import dependencies_of
-from lineside.cable._errors import CableConfigurationError, ErrorCode, RequestFailed
+from lineside.cable._channel._arguments import hints_of, is_dependency
+from lineside.cable._channel._injection import dependencies_of
 from lineside.cable._fastapi._dependencies import Dependencies
 from lineside.cable._fastapi._state import IDENTITY
-from lineside.cable._ports import ConnectionPort
+from lineside.cable._protocol._errors import CableConfigurationError, ErrorCode, RequestFailed
+from lineside.cable._protocol._ports import ConnectionPort
 from lineside.exceptions import LinesideError
 
 __all__ = ["Injection"]

@@ -8,13 +8,13 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from lineside.bus import refuse_several_processes
-from lineside.cable._cable import Cable
-from lineside.cable._errors import CableConfigurationError
+from lineside.cable._core._cable import Cable
 from lineside.cable._fastapi._gate import Gate
 from lineside.cable._fastapi._routes import place_of
 from lineside.cable._fastapi._state import cables_of
 from lineside.cable._fastapi._stopping import draining_with_server
-from lineside.cable._metrics import CableMetrics
+from lineside.cable._instrumentation._metrics import CableMetrics
+from lineside.cable._protocol._errors import CableConfigurationError
 from lineside.cable.asgi import STATE_KEY, CableEndpoint, ServerHooks, install_seam
 from lineside.instrumentation import Metrics
 

@@ -5,12 +5,12 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 
-from lineside.cable._cable import Cable
-from lineside.cable._errors import ErrorCode, RequestFailed
+from lineside.cable._core._cable import Cable
+from lineside.cable._core._subscription import check_stream
 from lineside.cable._fastapi._api import MAX_BODY_BYTES
 from lineside.cable._fastapi._api_key import APIGuards
 from lineside.cable._fastapi._api_route import APIRouteOfCable
-from lineside.cable._subscription import check_stream
+from lineside.cable._protocol._errors import ErrorCode, RequestFailed
 from lineside.exceptions import InvalidJSONError
 from lineside.strict_json import loads
 

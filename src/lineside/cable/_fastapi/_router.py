@@ -12,11 +12,11 @@ from lineside.cable._auth._origins import OriginPolicy
 from lineside.cable._auth._permissions import AnonymousRights
 from lineside.cable._auth._rates import ConnectionRates
 from lineside.cable._auth._signed_streams import SignedStreams
-from lineside.cable._cable import Cable
-from lineside.cable._channel import Channel
-from lineside.cable._channel_injection import NewAbility
-from lineside.cable._codec import Codec
-from lineside.cable._errors import CableConfigurationError
+from lineside.cable._channel._channel import Channel
+from lineside.cable._channel._injection import NewAbility
+from lineside.cable._channel._registry import ChannelRegistry
+from lineside.cable._channel._stream_channels import PublicStreams, stream_channels
+from lineside.cable._core._cable import Cable
 from lineside.cable._fastapi._api import add_api
 from lineside.cable._fastapi._api_key import guards_of
 from lineside.cable._fastapi._asyncapi_page import add_asyncapi
@@ -30,12 +30,12 @@ from lineside.cable._fastapi._lifespan import CableLifespan
 from lineside.cable._fastapi._publish import add_publish
 from lineside.cable._fastapi._routes import add_sockets
 from lineside.cable._fastapi._ticket import add_tickets
-from lineside.cable._identity import Identity
-from lineside.cable._limits import CableLimits
-from lineside.cable._ports import ConnectionPort
-from lineside.cable._registry import ChannelRegistry
-from lineside.cable._sdk import RefreshCheck
-from lineside.cable._stream_channels import PublicStreams, stream_channels
+from lineside.cable._protocol._codec import Codec
+from lineside.cable._protocol._errors import CableConfigurationError
+from lineside.cable._protocol._identity import Identity
+from lineside.cable._protocol._limits import CableLimits
+from lineside.cable._protocol._ports import ConnectionPort
+from lineside.cable._rooms._sdk import RefreshCheck
 from lineside.cable.codecs import CodecRegistry, standard_codecs
 from lineside.instrumentation import Metrics
 

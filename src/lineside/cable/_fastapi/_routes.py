@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, params
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, WebSocketRoute
 
-from lineside.cable._errors import CableConfigurationError
+from lineside.cable._protocol._errors import CableConfigurationError
 
 __all__ = ["Place", "SocketRoute", "add_sockets", "place_of"]
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from lineside.cable._cable import Cable
-from lineside.cable._identity import Identity
+from lineside.cable._core._cable import Cable
+from lineside.cable._protocol._identity import Identity
 from lineside.exceptions import ConfigurationError
 
 __all__ = ["IDENTITY", "CableDep", "IdentityDep", "cable_named", "cables_of", "get_cable", "get_identity"]

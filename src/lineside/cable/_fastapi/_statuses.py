@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from lineside.bus import UnsupportedByBackendError
-from lineside.cable._errors import ErrorCode, RequestFailed
+from lineside.cable._protocol._errors import ErrorCode, RequestFailed
 from lineside.exceptions import LinesideError
 
 __all__ = ["status_of"]

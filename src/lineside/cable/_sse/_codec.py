@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
 from lineside.bus import Position
-from lineside.cable._commands import Command, Malformed
-from lineside.cable._errors import ErrorCode
-from lineside.cable._events import (
+from lineside.cable._protocol._commands import Command, Malformed
+from lineside.cable._protocol._errors import ErrorCode
+from lineside.cable._protocol._events import (
     Confirmation,
     Disconnection,
     Event,
@@ -32,7 +32,7 @@ _NEVER_MS: Final = 31_536_000_000  # a year: clients of event streams cannot be 
 
 
 class EventStreamCodec:
-    """Writes events for one connection (`lineside.cable._codec.Codec`).
+    """Writes events for one connection (`lineside.cable._protocol._codec.Codec`).
 
     Other codecs have no state. This one belongs to one connection, because an event's id tells how far that
     connection has come in all of its streams.

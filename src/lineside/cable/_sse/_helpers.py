@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lineside.bus import Published
-from lineside.cable._direct import Delivery
+from lineside.cable._rooms._direct import Delivery
 
 if TYPE_CHECKING:
-    from lineside.cable._cable import Cable
+    from lineside.cable._core._cable import Cable
 
 __all__ = ["ServerSentEvents"]
 

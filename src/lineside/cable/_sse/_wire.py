@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from lineside.cable._frame import Frame
+from lineside.cable._protocol._frame import Frame
 
 __all__ = ["EventStreamWire"]
 
@@ -12,7 +12,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class EventStreamWire:
-    """Writes frames as parts of a response's body (`lineside.cable._wire.Wire`).
+    """Writes frames as parts of a response's body (`lineside.cable._protocol._wire.Wire`).
 
     Args:
         close_seconds: How long a client may take to read what waits for it when it is sent away.

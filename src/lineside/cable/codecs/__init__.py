@@ -26,7 +26,7 @@ events. To speak a protocol of your own, write one and register it beside ours:
     assert codecs.choose(["plain-text"]).encode(Transmission("chat", "Hello")) == "Hello"
 """
 
-from lineside.cable._commands import (
+from lineside.cable._protocol._commands import (
     Command,
     HistoryRequest,
     Join,
@@ -42,7 +42,7 @@ from lineside.cable._commands import (
     Unsubscribe,
     Whisper,
 )
-from lineside.cable._events import (
+from lineside.cable._protocol._events import (
     Confirmation,
     Disconnection,
     Event,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from lineside.cable._events import (
+from lineside.cable._protocol._events import (
     Confirmation,
     Disconnection,
     Event,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lineside.bus import Position
-from lineside.cable._commands import HistoryRequest
+from lineside.cable._protocol._commands import HistoryRequest
 from lineside.cable.codecs._problem import FrameError
 
 __all__ = ["history_request", "object_or_none", "presence_wish", "text", "text_or_none", "wants_records"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from lineside.cable._commands import (
+from lineside.cable._protocol._commands import (
     Command,
     HistoryRequest,
     Malformed,

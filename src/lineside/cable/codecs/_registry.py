@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 
-from lineside.cable._codec import Codec
-from lineside.cable._errors import CableConfigurationError
+from lineside.cable._protocol._codec import Codec
+from lineside.cable._protocol._errors import CableConfigurationError
 from lineside.cable.codecs._json import MAX_BYTES, MAX_DEPTH
 from lineside.cable.codecs.actioncable import ActionCableJSON
 from lineside.cable.codecs.actioncable_ext import ActionCableExtJSON

@@ -30,8 +30,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lineside.cable._commands import Command
-from lineside.cable._events import Event, StreamMessage
+from lineside.cable._protocol._commands import Command
+from lineside.cable._protocol._events import Event, StreamMessage
 from lineside.cable.codecs import _gohub_commands as commands
 from lineside.cable.codecs import _gohub_frames as frames
 from lineside.cable.codecs._json import MAX_BYTES, MAX_DEPTH, JSONReader, write_json

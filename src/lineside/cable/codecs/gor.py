@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from lineside.cable._commands import Command, Malformed, Perform, Ping, Subscribe, Unsubscribe
-from lineside.cable._events import (
+from lineside.cable._protocol._commands import Command, Malformed, Perform, Ping, Subscribe, Unsubscribe
+from lineside.cable._protocol._events import (
     Confirmation,
     Disconnection,
     Event,

@@ -20,8 +20,8 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, Final, cast
 
-from lineside.cable._commands import Command
-from lineside.cable._events import Event
+from lineside.cable._protocol._commands import Command
+from lineside.cable._protocol._events import Event
 from lineside.cable.codecs import _actioncable_commands, _actioncable_frames, _gohub_commands, _gohub_frames
 from lineside.cable.codecs._json import MAX_BYTES, MAX_DEPTH, JSONReader, write_json
 from lineside.cable.codecs._plain import check_plain, unique_members

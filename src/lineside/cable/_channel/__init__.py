@@ -1,0 +1,1 @@
+"""What an app writes: channels, their actions, callbacks and timers."""

@@ -1,0 +1,1 @@
+"""What a cable counts, measures and traces."""

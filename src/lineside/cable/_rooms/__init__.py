@@ -1,0 +1,1 @@
+"""Rooms, clients, typed messages and events, over all nodes."""

@@ -1,0 +1,1 @@
+"""What carries frames: handshakes, wires, and the seam to the server."""
