@@ -6,7 +6,6 @@ action does is the channel's; this decides in which order things happen, and wha
 
 import asyncio
 import logging
-from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -74,7 +73,6 @@ class Connection:
 
     __slots__ = (
         "_buckets",
-        "_ended",
         "_lanes",
         "_metadata",
         "_strikes",
@@ -85,7 +83,6 @@ class Connection:
         "heard_at",
         "id",
         "identity",
-        "on_close",
         "outbox",
         "restored_positions",
         "resumable",
@@ -118,12 +115,10 @@ class Connection:
         self.heard_at: float = cable.monotonic()
         self.resumable: bool = codec.restores
         self.restored_positions: dict[str, Any] = {}
-        self.on_close: list[Callable[[Connection], Any]] | None = None
         self._metadata: dict[str, Any] | None = None
         self._lanes = Lanes(self._run, cable.limits.pending_commands)
         self._buckets = cable.new_buckets()
         self._strikes = 0
-        self._ended: asyncio.Event | None = None
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -293,12 +288,8 @@ class Connection:
             return
         self.state = State.CLOSED
         self.outbox.discard()
-        self._ended = asyncio.Event()
-        try:
-            await self._lanes.close(self.cable.limits.close_seconds)
-            await self.cable.ended(self)
-        finally:
-            self._ended.set()
+        await self._lanes.close(self.cable.limits.close_seconds)
+        await self.cable.ended(self)
 
     def outbox_overflowed(self) -> None:
         """Take notice that the client does not read (`OutboxOwner`)."""
