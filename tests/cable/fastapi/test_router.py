@@ -189,3 +189,12 @@ def test_the_routes_over_http_are_in_the_openapi_document() -> None:
     paths = app_with(cable_router()).openapi()["paths"]
     assert "/cable/health" in paths
     assert "text/event-stream" in paths["/cable/events"]["get"]["responses"]["200"]["content"]
+
+
+@pytest.mark.parametrize("more", [{}, {"secret": "an example secret of 32 bytes or more"}])
+def test_one_channel_in_the_place_of_a_list_is_refused_by_name(more: dict[str, Any]) -> None:
+    class Alone(Channel):
+        public = True
+
+    with pytest.raises(CableConfigurationError, match="write a list of channels"):
+        cable_router(Alone, **more)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from lineside.cable._protocol._ports import SubscriptionPort
 from lineside.exceptions import InvalidJSONError, PayloadTooLargeError
 from lineside.strict_json import loads
 
-__all__ = ["ChannelRegistry"]
+__all__ = ["ChannelRegistry", "list_of_channels"]
 
 
 class ChannelRegistry:
@@ -45,9 +45,7 @@ class ChannelRegistry:
     ) -> None:
         self._limits = limits or CableLimits()
         self._plans: dict[str, ChannelPlan] = {}
-        if _is_channel(channels):
-            raise CableConfigurationError(f"{channels!r:.80} is one channel; write a list of channels")
-        for channel in channels:
+        for channel in list_of_channels(channels):
             if not _is_channel(channel):
                 raise CableConfigurationError(f"{channel!r:.80} is no channel; derive a class from Channel")
             plan = plan_channel(channel, inject=inject, new_ability=ability)
@@ -110,6 +108,20 @@ def _unknown(channel: str) -> str:
     if channel == PUBSUB:  # nobody has written this name: who asks for a stream by its own means it
         return "streams cannot be named here: this cable has no public_streams, and no signed_streams"
     return f"there is no channel {channel[:64]!r}"
+
+
+def list_of_channels(channels: Iterable[type[Channel]]) -> list[type[Channel]]:
+    """Return channels as a list.
+
+    Args:
+        channels: What was given as such.
+
+    Raises:
+        CableConfigurationError: It is one channel.
+    """
+    if _is_channel(channels):
+        raise CableConfigurationError(f"{channels!r:.80} is one channel; write a list of channels")
+    return list(channels)
 
 
 def _is_channel(given: object) -> bool:

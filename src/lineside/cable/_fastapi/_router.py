@@ -14,7 +14,7 @@ from lineside.cable._auth._rates import ConnectionRates
 from lineside.cable._auth._signed_streams import SignedStreams
 from lineside.cable._channel._channel import Channel
 from lineside.cable._channel._injection import NewAbility
-from lineside.cable._channel._registry import ChannelRegistry
+from lineside.cable._channel._registry import ChannelRegistry, list_of_channels
 from lineside.cable._channel._stream_channels import PublicStreams, stream_channels
 from lineside.cable._core._cable import Cable
 from lineside.cable._fastapi._api import add_api
@@ -132,7 +132,8 @@ def cable_router(
     if signed_streams is None and secret is not None:
         signed_streams = SignedStreams(secret)
     if signed_streams is not None or public_streams:
-        channels = [*channels, *stream_channels(signed_streams, PublicStreams(public_streams))]
+        built_in = stream_channels(signed_streams, PublicStreams(public_streams))
+        channels = list_of_channels(channels) + list(built_in)
     inject = Injection(gate.call)
     registry = ChannelRegistry(channels, inject=inject, ability=ability, limits=limits)
     cable = Cable(
