@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from lineside.bus import Bus
+from lineside.bus import Bus, BusStats
 from lineside.bus._nats._client import NatsSession
-from lineside.bus._stats import BusStats
 from lineside.testing._bus_nodes import Collector, until
 from tests.bus.ledger import Ledger
 from tests.faultproxy import proxied

@@ -5,11 +5,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from lineside.cable._core._cable import Cable
-from lineside.cable._core._connection import Connection
-from lineside.cable._protocol._codec import Codec
+from lineside.cable import Cable, Codec, Connection, Identity
 from lineside.cable._protocol._frame import Frame
-from lineside.cable._protocol._identity import Identity
 from lineside.strict_json import dumps, loads
 
 DEADLINE = 10.0

@@ -7,16 +7,16 @@ from fastapi import Depends
 
 from lineside.abilities import Ability
 from lineside.bus import Published
-from lineside.cable._channel._channel import Channel
-from lineside.cable._channel._identifiers import identified_by
-from lineside.cable._channel._marks import (
+from lineside.cable import (
+    Channel,
+    Identity,
     around_command,
     before_command,
     before_subscribe,
+    identified_by,
     periodically,
     rescue_from,
 )
-from lineside.cable._protocol._identity import Identity
 
 
 class Room:

@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 
-from lineside.cable._channel._channel import Channel
-from lineside.cable._channel._marks import periodically
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import CableLimits, Channel, periodically
 from tests.cable.core.cables import V1, cable, client, identifier, subscribe
 from tests.cable.fakes import eventually, running
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from lineside.cable._channel._channel import Channel
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import CableLimits, Channel
 from lineside.cable.fastapi import cable_router
 from tests.cable.core.cables import V1, cable, client, identifier, subscribe
 from tests.cable.fakes import eventually, running

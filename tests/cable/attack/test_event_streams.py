@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from lineside.cable._channel._channel import Channel
-from lineside.cable._protocol._identity import Identity
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import CableLimits, Channel, Identity
 from lineside.cable.fastapi import cable_router
 from tests.cable.fakes import eventually
 from tests.cable.fastapi.apps import app_with, site

@@ -9,10 +9,7 @@ import pytest
 import websockets
 from fastapi import Cookie, HTTPException
 
-from lineside.cable._auth._permissions import AnonymousRights
-from lineside.cable._channel._channel import Channel
-from lineside.cable._protocol._identity import Identity
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import AnonymousRights, CableLimits, Channel, Identity
 from lineside.cable.fastapi import cable_router
 from tests.cable.fakes import eventually
 from tests.cable.fastapi.apps import app_with, site

@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 
 from lineside.bus.memory import MemoryBroker
-from lineside.cable._channel._channel import Channel
-from lineside.cable._protocol._identity import Identity
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import CableLimits, Channel, Identity
 from tests.cable.core.cables import EXT, cable, client, identifier, subscribe
 from tests.cable.fakes import FakeClient, eventually, running
 

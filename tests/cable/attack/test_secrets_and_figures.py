@@ -5,13 +5,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from lineside.cable._auth._signed_streams import SignedStreams
-from lineside.cable._channel._channel import Channel
+from lineside.cable import CableLimits, Channel, RequestFailed, SignedStreams
 from lineside.cable._channel._stream_channels import PublicStreams, stream_channels
-from lineside.cable._protocol._commands import Command
-from lineside.cable._protocol._errors import RequestFailed
-from lineside.cable._protocol._events import Event, PingEvent
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable.codecs import Command, Event, PingEvent
 from tests.cable.core.cables import EXT, V1, cable, client, identifier, subscribe
 from tests.cable.fakes import eventually, running
 

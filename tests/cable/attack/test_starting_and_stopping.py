@@ -9,10 +9,7 @@ import pytest
 
 from lineside.bus import Bus, BusUnavailable
 from lineside.bus.memory import MemoryBackend, MemoryBroker
-from lineside.cable._channel._channel import Channel
-from lineside.cable._channel._registry import ChannelRegistry
-from lineside.cable._core._cable import Cable
-from lineside.cable._protocol._errors import CableConfigurationError
+from lineside.cable import Cable, CableConfigurationError, Channel, ChannelRegistry
 from lineside.cable.fastapi import cable_router
 from tests.cable.core.cables import V1, client, identifier, messages, subscribe
 from tests.cable.fakes import running

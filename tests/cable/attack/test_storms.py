@@ -7,11 +7,7 @@ from typing import Any
 import pytest
 
 from lineside.bus.memory import MemoryBackend, MemoryBroker
-from lineside.cable._channel._channel import Channel
-from lineside.cable._channel._registry import ChannelRegistry
-from lineside.cable._core._cable import Cable
-from lineside.cable._protocol._identity import PERMISSIONS, Identity
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import PERMISSIONS, Cable, CableLimits, Channel, ChannelRegistry, Identity
 from tests.cable.core.cables import EXT, client, identifier
 from tests.cable.fakes import eventually, running
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lineside.cable._channel._channel import Channel
+from lineside.cable import Channel
 from tests.cable.core.cables import V1, cable, client, identifier, messages, subscribe
 from tests.cable.fakes import eventually, running
 

@@ -5,8 +5,7 @@ import logging
 import pytest
 from pydantic import SecretStr
 
-from lineside.cable._auth._bearer import BearerKey
-from lineside.cable._auth._refusals import InvalidToken, MissingToken
+from lineside.cable import BearerKey, InvalidToken, MissingToken
 from lineside.exceptions import SecretError
 from tests.cable.auth.scopes import http
 

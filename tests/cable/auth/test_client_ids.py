@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineside.cable._auth._client_ids import ClientIds, is_guest_id, is_identity_id
-from lineside.cable._auth._refusals import ClientIdRefused
-from lineside.cable._protocol._identity import GUEST, Identity
+from lineside.cable import ClientIdRefused, ClientIds, Identity
+from lineside.cable._auth._client_ids import is_guest_id, is_identity_id
+from lineside.cable._protocol._identity import GUEST
 from tests.cable.auth.scopes import websocket
 
 ANN = Identity(id="ann")

@@ -2,9 +2,9 @@
 
 import pytest
 
+from lineside.cable import Identity, IdentityMismatch
 from lineside.cable._auth._expiry import is_expired, refreshed, seconds_left
-from lineside.cable._auth._refusals import IdentityMismatch
-from lineside.cable._protocol._identity import GUEST, Identity
+from lineside.cable._protocol._identity import GUEST
 
 ANN = Identity(id="ann", expires_at=100.0, permissions=frozenset({"join:room"}))
 

@@ -4,10 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineside.cable._auth._close_codes import CloseCode
-from lineside.cable._auth._origins import OriginPolicy
-from lineside.cable._auth._refusals import OriginRefused
-from lineside.cable._protocol._errors import CableConfigurationError, ErrorCode
+from lineside.cable import CableConfigurationError, CloseCode, ErrorCode, OriginPolicy, OriginRefused
 from tests.cable.auth.scopes import http, websocket
 
 OWN = "https://app.example.com"

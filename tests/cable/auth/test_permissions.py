@@ -2,16 +2,22 @@
 
 import pytest
 
+from lineside.cable import (
+    PERMISSIONS,
+    AnonymousRights,
+    CableConfigurationError,
+    ErrorCode,
+    Identity,
+    RequestFailed,
+)
 from lineside.cable._auth._permissions import (
     REQUIRED_PERMISSIONS,
-    AnonymousRights,
     has_any_permission,
     known_permissions,
     require_permission,
     require_request,
 )
-from lineside.cable._protocol._errors import CableConfigurationError, ErrorCode, RequestFailed
-from lineside.cable._protocol._identity import GUEST, PERMISSIONS, Identity
+from lineside.cable._protocol._identity import GUEST
 
 NEEDED = [
     ("join_room", "join:room", "join rooms"),

@@ -2,10 +2,8 @@
 
 import pytest
 
-from lineside.cable._auth._close_codes import CloseCode
+from lineside.cable import CloseCode, ErrorCode, TooManyAttempts
 from lineside.cable._auth._rates import ConnectionRates, TokenBucket, peer_key
-from lineside.cable._auth._refusals import TooManyAttempts
-from lineside.cable._protocol._errors import ErrorCode
 from tests.cable.auth.scopes import Clock, websocket
 
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lineside.cable import SignedStreams
 from lineside.cable._auth._bearer import derived_key
-from lineside.cable._auth._signed_streams import SignedStreams, turbo_key
+from lineside.cable._auth._signed_streams import turbo_key
 from lineside.exceptions import SecretError, SignatureError
 from tests.cable.auth.scopes import Clock
 

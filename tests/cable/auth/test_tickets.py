@@ -4,12 +4,17 @@ import asyncio
 
 import pytest
 
-from lineside.cable._auth._close_codes import CloseCode
-from lineside.cable._auth._jwt import JWTAuthentication
-from lineside.cable._auth._refusals import InvalidTicket, MissingToken
+from lineside.cable import (
+    CloseCode,
+    Identity,
+    InvalidTicket,
+    JWTAuthentication,
+    MemoryTickets,
+    MissingToken,
+    Tickets,
+)
 from lineside.cable._auth._ticket_authentication import TicketAuthentication
-from lineside.cable._auth._tickets import MemoryTickets, Tickets, TicketStoreFull
-from lineside.cable._protocol._identity import Identity
+from lineside.cable._auth._tickets import TicketStoreFull
 from lineside.signing import Signer
 from tests.cable.auth.scopes import Clock, http, websocket
 

@@ -12,11 +12,17 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519, rsa
 from pydantic import SecretStr
 
-from lineside.cable._auth._close_codes import CloseCode
-from lineside.cable._auth._jwt import JWTAuthentication
-from lineside.cable._auth._jwt_keys import JWTKey
-from lineside.cable._auth._refusals import AccessRefused, InvalidToken, MissingToken, TokenExpired
-from lineside.cable._protocol._errors import CableConfigurationError, ErrorCode
+from lineside.cable import (
+    AccessRefused,
+    CableConfigurationError,
+    CloseCode,
+    ErrorCode,
+    InvalidToken,
+    JWTAuthentication,
+    JWTKey,
+    MissingToken,
+    TokenExpired,
+)
 from lineside.exceptions import MissingDependencyError, SecretError
 from tests.cable.auth.scopes import Clock, http, websocket
 

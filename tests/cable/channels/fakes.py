@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lineside.bus import Published
-from lineside.cable._channel._channel import Channel
-from lineside.cable._channel._registry import ChannelRegistry
+from lineside.cable import Channel, ChannelRegistry, Identity
 from lineside.cable._channel._run import OpenChannel
-from lineside.cable._protocol._identity import GUEST, Identity
+from lineside.cable._protocol._identity import GUEST
 
 
 class FakeCable:

@@ -9,15 +9,16 @@ import pytest
 from annotated_types import MaxLen
 from pydantic import BaseModel, Field
 
-from lineside.cable._channel._channel import Channel
-from lineside.cable._channel._marks import (
+from lineside.cable import (
+    CableConfigurationError,
+    Channel,
+    ChannelRegistry,
+    RequestFailed,
     after_subscribe,
     before_command,
     periodically,
     rescue_from,
 )
-from lineside.cable._channel._registry import ChannelRegistry
-from lineside.cable._protocol._errors import CableConfigurationError, RequestFailed
 from lineside.exceptions import CallbackError
 from tests.cable.channels.fakes import subscribed
 

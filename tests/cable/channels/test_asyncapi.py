@@ -11,10 +11,7 @@ from annotated_types import MaxLen
 from jsonschema_rs import Draft7Validator
 from pydantic import BaseModel, Field
 
-from lineside.cable._channel._asyncapi import asyncapi_document
-from lineside.cable._channel._channel import Channel
-from lineside.cable._channel._registry import ChannelRegistry
-from lineside.cable._protocol._errors import CableConfigurationError
+from lineside.cable import CableConfigurationError, Channel, ChannelRegistry, asyncapi_document
 
 
 class Cat(BaseModel):

@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
-from lineside.cable._channel._channel import Channel
-from lineside.cable._channel._marks import (
+from lineside.cable import (
+    CableConfigurationError,
+    Channel,
+    ChannelRegistry,
+    ErrorCode,
+    RequestFailed,
     after_command,
     after_subscribe,
     around_command,
@@ -15,8 +19,6 @@ from lineside.cable._channel._marks import (
     periodically,
     rescue_from,
 )
-from lineside.cable._channel._registry import ChannelRegistry
-from lineside.cable._protocol._errors import CableConfigurationError, ErrorCode, RequestFailed
 from lineside.callbacks import declare
 from lineside.exceptions import AccessDeniedError, CallbackError
 from tests.cable.channels.fakes import subscribed

@@ -6,9 +6,7 @@ from typing import Annotated, Any
 import pytest
 from annotated_types import MaxLen
 
-from lineside.cable._channel._channel import Channel
-from lineside.cable._channel._registry import ChannelRegistry
-from lineside.cable._core._cable import Cable
+from lineside.cable import Cable, Channel, ChannelRegistry
 from tests.cable.fakes import FakeClient, client, running
 
 pytestmark = pytest.mark.anyio

@@ -7,11 +7,8 @@ from typing import Annotated, Any
 import pytest
 from fastapi import Depends
 
-from lineside.cable._channel._channel import Channel
+from lineside.cable import CableConfigurationError, Channel, ChannelRegistry, RequestFailed, rescue_from
 from lineside.cable._channel._injection import dependencies_of
-from lineside.cable._channel._marks import rescue_from
-from lineside.cable._channel._registry import ChannelRegistry
-from lineside.cable._protocol._errors import CableConfigurationError, RequestFailed
 from tests.cable.channels.fakes import opened, subscribed
 
 pytestmark = pytest.mark.anyio

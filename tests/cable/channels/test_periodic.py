@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from lineside.cable._channel._channel import Channel
-from lineside.cable._channel._marks import periodically, rescue_from
+from lineside.cable import Channel, periodically, rescue_from
 from tests.cable.channels.fakes import Opened, opened, subscribed
 
 pytestmark = pytest.mark.anyio

@@ -13,11 +13,15 @@ from hypothesis import strategies as st
 from sqlalchemy import String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from lineside.cable._channel._channel import Channel
-from lineside.cable._channel._identifiers import identified_by
-from lineside.cable._channel._registry import ChannelRegistry
-from lineside.cable._protocol._errors import CableConfigurationError, RequestFailed, UnknownChannelError
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import (
+    CableConfigurationError,
+    CableLimits,
+    Channel,
+    ChannelRegistry,
+    RequestFailed,
+    UnknownChannelError,
+    identified_by,
+)
 from tests.cable.channels.fakes import FakeSubscription
 
 

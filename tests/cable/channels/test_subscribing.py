@@ -7,17 +7,18 @@ import pytest
 from pydantic import Field
 
 from lineside.abilities import Ability, Rules
-from lineside.cable._channel._channel import Channel
-from lineside.cable._channel._marks import (
+from lineside.cable import (
+    CableConfigurationError,
+    Channel,
+    ChannelRegistry,
+    Identity,
+    RequestFailed,
     after_subscribe,
     after_unsubscribe,
     before_subscribe,
     before_unsubscribe,
     rescue_from,
 )
-from lineside.cable._channel._registry import ChannelRegistry
-from lineside.cable._protocol._errors import CableConfigurationError, RequestFailed
-from lineside.cable._protocol._identity import Identity
 from lineside.exceptions import RecordNotFound
 from tests.cable.channels.fakes import FakeConnection, opened, subscribed
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lineside.bus import Position
-from lineside.cable._protocol._events import (
+from lineside.cable.codecs import (
     Confirmation,
     Disconnection,
     Event,

@@ -6,40 +6,39 @@ from typing import Any
 import pytest
 
 from lineside.bus import Position
-from lineside.cable._protocol._commands import (
+from lineside.cable.codecs import (
+    ActionCableExtJSON,
+    ActionCableJSON,
     Command,
-    HistoryRequest,
-    Join,
-    Leave,
-    Malformed,
-    Perform,
-    Ping,
-    Pong,
-    PresenceQuery,
-    ReadHistory,
-    Subscribe,
-    Unsubscribe,
-    Whisper,
-)
-from lineside.cable._protocol._events import (
     Confirmation,
     Disconnection,
     Event,
     Failure,
     HistoryConfirmation,
     HistoryRejection,
+    HistoryRequest,
+    Join,
+    Leave,
+    Malformed,
+    Perform,
+    Ping,
     PingEvent,
+    Pong,
     PongEvent,
     PresenceChange,
     PresenceInfo,
+    PresenceQuery,
+    ReadHistory,
     Rejection,
     Reply,
     StreamMessage,
+    Subscribe,
     Transmission,
+    Unsubscribe,
     Unsubscription,
     Welcome,
+    Whisper,
 )
-from lineside.cable.codecs import ActionCableExtJSON, ActionCableJSON
 
 PLAIN = ActionCableJSON()
 EXTENDED = ActionCableExtJSON()

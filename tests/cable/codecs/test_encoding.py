@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineside.bus import Position
-from lineside.cable._protocol._codec import Codec
-from lineside.cable._protocol._events import Event, StreamMessage, Transmission
-from lineside.cable.codecs import GoHubJSON, standard_codecs
+from lineside.cable import Codec
+from lineside.cable.codecs import Event, GoHubJSON, StreamMessage, Transmission, standard_codecs
 from lineside.strict_json import dumps, loads
 from tests.cable.codecs.corpus import EVENTS
 

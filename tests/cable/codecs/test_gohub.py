@@ -6,37 +6,35 @@ from typing import Any
 import pytest
 
 from lineside.bus import Position
-from lineside.cable._protocol._commands import (
+from lineside.cable.codecs import (
     Command,
-    HistoryRequest,
-    Malformed,
-    Perform,
-    PresenceQuery,
-    ReadHistory,
-    Request,
-    Subscribe,
-    Unsubscribe,
-    Whisper,
-)
-from lineside.cable._protocol._events import (
     Confirmation,
     Disconnection,
     Event,
     Failure,
+    GoHubJSON,
     HistoryConfirmation,
     HistoryRejection,
+    HistoryRequest,
+    Malformed,
+    Perform,
     PingEvent,
     PongEvent,
     PresenceChange,
     PresenceInfo,
+    PresenceQuery,
+    ReadHistory,
     Rejection,
     Reply,
+    Request,
     StreamMessage,
+    Subscribe,
     Transmission,
+    Unsubscribe,
     Unsubscription,
     Welcome,
+    Whisper,
 )
-from lineside.cable.codecs import GoHubJSON
 
 CODEC = GoHubJSON(clock=lambda: 7.25)
 

@@ -3,14 +3,18 @@
 import pytest
 
 from lineside.bus import Position
-from lineside.cable._protocol._commands import Command, Malformed, Perform, Ping, Subscribe, Unsubscribe
-from lineside.cable._protocol._events import (
+from lineside.cable.codecs import (
+    Command,
     Confirmation,
     Disconnection,
     Event,
     Failure,
+    GorJSON,
     HistoryConfirmation,
     HistoryRejection,
+    Malformed,
+    Perform,
+    Ping,
     PingEvent,
     PongEvent,
     PresenceChange,
@@ -18,11 +22,12 @@ from lineside.cable._protocol._events import (
     Rejection,
     Reply,
     StreamMessage,
+    Subscribe,
     Transmission,
+    Unsubscribe,
     Unsubscription,
     Welcome,
 )
-from lineside.cable.codecs import GorJSON
 
 CODEC = GorJSON(clock=lambda: 7.9)
 

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lineside.cable._protocol._codec import Codec
-from lineside.cable._protocol._commands import Command, Malformed
-from lineside.cable.codecs import standard_codecs
+from lineside.cable import Codec
+from lineside.cable.codecs import Command, Malformed, standard_codecs
 from lineside.strict_json import dumps
 from tests.cable.codecs.corpus import BROKEN, WRONG
 

@@ -11,17 +11,21 @@ from typing import Any
 import msgpack
 import pytest
 
-from lineside.cable._protocol._codec import Codec
-from lineside.cable._protocol._commands import Command, Malformed, Perform
-from lineside.cable._protocol._events import Event, StreamMessage, Transmission
+from lineside.cable import Codec
 from lineside.cable.codecs import (
     ActionCableExtJSON,
     ActionCableExtMsgpack,
     ActionCableJSON,
     ActionCableMsgpack,
     CodecRegistry,
+    Command,
+    Event,
     GoHubJSON,
     GoHubMsgpack,
+    Malformed,
+    Perform,
+    StreamMessage,
+    Transmission,
 )
 from lineside.exceptions import MissingDependencyError
 from tests.cable.codecs import test_actioncable, test_gohub

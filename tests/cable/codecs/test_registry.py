@@ -2,7 +2,7 @@
 
 import pytest
 
-from lineside.cable._protocol._errors import CableConfigurationError
+from lineside.cable import CableConfigurationError
 from lineside.cable.codecs import (
     ActionCableExtJSON,
     ActionCableJSON,

@@ -5,10 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lineside.bus.memory import MemoryBackend, MemoryBroker
-from lineside.cable._channel._channel import Channel
-from lineside.cable._channel._registry import ChannelRegistry
-from lineside.cable._core._cable import Cable
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import Cable, CableLimits, Channel, ChannelRegistry
 from tests.cable.fakes import FakeClient, client
 
 EXT = "actioncable-v1-ext-json"

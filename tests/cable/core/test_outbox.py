@@ -2,11 +2,10 @@
 
 import pytest
 
-from lineside.cable._channel._channel import Channel
+from lineside.cable import CableLimits, Channel
 from lineside.cable._core._flusher import Flusher
 from lineside.cable._core._outbox import Outbox
 from lineside.cable._protocol._frame import Frame, websocket_frame
-from lineside.cable._protocol._limits import CableLimits
 from tests.cable.core.cables import EXT, V1, cable, client, identifier, messages, subscribe, types
 from tests.cable.fakes import FakeWire, eventually, running
 

@@ -4,9 +4,7 @@ import time
 
 import pytest
 
-from lineside.cable._channel._channel import Channel
-from lineside.cable._protocol._identity import Identity
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import CableLimits, Channel, Identity
 from tests.cable.core.cables import EXT, V1, cable, client
 from tests.cable.fakes import eventually, running
 

@@ -8,9 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineside.bus import BusUnavailable, HistoryLimits, Slice
-from lineside.cable._channel._channel import Channel
-from lineside.cable._core._cable import Cable
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import Cable, CableLimits, Channel
 from tests.cable.core.cables import EXT, cable, client, identifier, messages, subscribe, types
 from tests.cable.fakes import FakeClient, eventually, running
 

@@ -7,9 +7,7 @@ import pytest
 
 from lineside.bus import HistoryLimits
 from lineside.bus.memory import MemoryBroker
-from lineside.cable._channel._channel import Channel
-from lineside.cable._protocol._identity import Identity
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import CableLimits, Channel, Identity
 from tests.cable.core.cables import EXT, V1, cable, client, identifier, messages, subscribe
 from tests.cable.core.test_replay import position
 from tests.cable.fakes import FakeClient, eventually, running

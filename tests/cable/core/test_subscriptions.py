@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from lineside.bus import BusUnavailable
-from lineside.cable._channel._channel import Channel
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import CableLimits, Channel
 from tests.cable.core.cables import EXT, V1, cable, client, identifier, messages, subscribe, types
 from tests.cable.fakes import eventually, running
 

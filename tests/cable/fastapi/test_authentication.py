@@ -9,11 +9,7 @@ from fastapi import Cookie, Depends, Header, HTTPException, Request, WebSocket
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
-from lineside.cable._auth._jwt import JWTAuthentication
-from lineside.cable._auth._permissions import AnonymousRights
-from lineside.cable._channel._channel import Channel
-from lineside.cable._protocol._errors import CableConfigurationError
-from lineside.cable._protocol._identity import Identity
+from lineside.cable import AnonymousRights, CableConfigurationError, Channel, Identity, JWTAuthentication
 from lineside.cable.fastapi import cable_router
 from lineside.exceptions import AccessDeniedError
 from tests.cable.fastapi.apps import Site, app_with, site

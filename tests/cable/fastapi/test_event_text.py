@@ -7,12 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineside.bus import Position
-from lineside.cable._protocol._commands import Malformed
-from lineside.cable._protocol._events import (
+from lineside.cable._sse._codec import EventStreamCodec
+from lineside.cable._sse._event_ids import read_event_id, write_event_id
+from lineside.cable.codecs import (
     Confirmation,
     Disconnection,
     Failure,
     HistoryRejection,
+    Malformed,
     PingEvent,
     PresenceChange,
     Rejection,
@@ -22,8 +24,6 @@ from lineside.cable._protocol._events import (
     Unsubscription,
     Welcome,
 )
-from lineside.cable._sse._codec import EventStreamCodec
-from lineside.cable._sse._event_ids import read_event_id, write_event_id
 from lineside.strict_json import dumps, loads
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)

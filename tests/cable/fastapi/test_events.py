@@ -7,10 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from lineside.cable._auth._permissions import AnonymousRights
-from lineside.cable._auth._signed_streams import SignedStreams
-from lineside.cable._channel._channel import Channel
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import AnonymousRights, CableLimits, Channel, SignedStreams
 from lineside.cable.fastapi import CableRouter, cable_router
 from tests.cable.fastapi.apps import app_with, site
 from tests.cable.fastapi.event_source import Event, listening

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lineside.cable._channel._channel import Channel
+from lineside.cable import Channel
 from lineside.cable.fastapi import CableRouter, cable_router
 from tests.cable.fastapi.apps import Client, app_with, site
 from tests.cable.fastapi.event_source import listening

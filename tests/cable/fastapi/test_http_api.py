@@ -10,10 +10,8 @@ from fastapi import Header, HTTPException
 
 from lineside.bus import BusUnavailable
 from lineside.bus.memory import MemoryBackend, MemoryBroker
+from lineside.cable import AnonymousRights, CableConfigurationError, Channel
 from lineside.cable._auth._bearer import derived_key
-from lineside.cable._auth._permissions import AnonymousRights
-from lineside.cable._channel._channel import Channel
-from lineside.cable._protocol._errors import CableConfigurationError
 from lineside.cable.fastapi import CableRouter, cable_router
 from lineside.exceptions import SecretError
 from tests.cable.fastapi.apps import Client, Site, app_with, site

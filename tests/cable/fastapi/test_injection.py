@@ -11,8 +11,7 @@ from sqlmodel import Field
 
 from lineside.abilities import Ability, Rules
 from lineside.abilities.fastapi import ability_for
-from lineside.cable._channel._channel import Channel
-from lineside.cable._protocol._identity import Identity
+from lineside.cable import Channel, Identity
 from lineside.cable.fastapi import CableDep, IdentityDep, cable_router
 from lineside.models import Model
 from lineside.models.fastapi import SessionDep, install_database

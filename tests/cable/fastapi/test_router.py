@@ -8,8 +8,7 @@ from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
 
 from lineside.application import Lineside
-from lineside.cable._channel._channel import Channel
-from lineside.cable._protocol._errors import CableConfigurationError
+from lineside.cable import CableConfigurationError, Channel
 from lineside.cable.fastapi import CableDep, cable_named, cable_router
 from lineside.exceptions import ConfigurationError
 from tests.cable.fastapi.apps import app_with, site

@@ -9,8 +9,7 @@ import jwt
 import pytest
 
 from lineside.bus.memory import MemoryBackend, MemoryBroker
-from lineside.cable._auth._jwt import JWTAuthentication
-from lineside.cable._auth._permissions import AnonymousRights
+from lineside.cable import AnonymousRights, JWTAuthentication
 from lineside.cable.fastapi import CableRouter, cable_router
 from tests.cable.fastapi.apps import Site, app_with, site
 from tests.cable.fastapi.event_source import listening

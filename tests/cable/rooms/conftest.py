@@ -8,8 +8,7 @@ import pytest
 
 from lineside.bus import Backend, BackendOptions
 from lineside.bus.memory import MemoryBackend, MemoryBroker
-from lineside.cable._core._cable import Cable
-from lineside.cable._protocol._errors import UnknownChannelError
+from lineside.cable import Cable, UnknownChannelError
 from tests.cable.fakes import running
 
 ALL = ("read:message", "send:message", "create:room", "delete:room", "join:room", "leave:room")

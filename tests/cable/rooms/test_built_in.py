@@ -2,7 +2,7 @@
 
 import pytest
 
-from lineside.cable._core._cable import Cable
+from lineside.cable import Cable
 from tests.cable.fakes import FakeClient, client
 from tests.cable.rooms.conftest import ALL, over_every_bus
 

@@ -6,8 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from lineside.bus import BusUnavailable
-from lineside.cable._core._cable import Cable
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import Cable, CableLimits
 from tests.cable.fakes import client, eventually, running
 from tests.cable.rooms.conftest import over_every_bus
 

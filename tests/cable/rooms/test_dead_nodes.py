@@ -3,7 +3,7 @@
 import pytest
 
 from lineside.bus.memory import MemoryBackend, MemoryBroker
-from lineside.cable._core._cable import Cable
+from lineside.cable import Cable
 from tests.cable.fakes import client, eventually, running
 from tests.cable.rooms.conftest import ALL, NoChannels
 

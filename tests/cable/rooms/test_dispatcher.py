@@ -10,11 +10,7 @@ from fastapi import Depends
 from pydantic import BaseModel, Field
 
 from lineside.bus import BusUnavailable
-from lineside.cable._core._cable import Cable
-from lineside.cable._core._connection import Connection
-from lineside.cable._protocol._errors import CableConfigurationError, RequestFailed
-from lineside.cable._protocol._ports import ConnectionPort
-from lineside.cable._rooms._handlers import Answer
+from lineside.cable import Answer, Cable, CableConfigurationError, Connection, ConnectionPort, RequestFailed
 from lineside.exceptions import AccessDeniedError
 from tests.cable.fakes import client, running
 

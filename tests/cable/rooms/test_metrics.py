@@ -4,8 +4,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from lineside.cable._core._cable import Cable
-from lineside.cable._instrumentation._metrics import CableMetrics
+from lineside.cable import Cable, CableMetrics
 from lineside.instrumentation import Metrics
 from tests.cable.fakes import client
 from tests.cable.rooms.conftest import ALL

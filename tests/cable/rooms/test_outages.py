@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lineside.bus import BusUnavailable
-from lineside.cable._core._cable import Cable
+from lineside.cable import Cable
 from tests.cable.fakes import client
 from tests.cable.rooms.conftest import ALL
 

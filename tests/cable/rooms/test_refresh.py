@@ -2,10 +2,7 @@
 
 import pytest
 
-from lineside.cable._auth._refusals import InvalidToken
-from lineside.cable._core._cable import Cable
-from lineside.cable._protocol._identity import Identity
-from lineside.cable._protocol._ports import ConnectionPort
+from lineside.cable import Cable, ConnectionPort, Identity, InvalidToken
 from tests.cable.fakes import client
 
 pytestmark = pytest.mark.anyio

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from lineside.cable._core._cable import Cable
-from lineside.cable._protocol._errors import RequestFailed
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import Cable, CableLimits, RequestFailed
 from tests.cable.fakes import FakeClient, client, eventually, running
 from tests.cable.rooms.conftest import ALL, over_every_bus
 

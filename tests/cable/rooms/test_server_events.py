@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from lineside.cable._core._cable import Cable
-from lineside.cable._protocol._errors import CableConfigurationError
-from lineside.cable._rooms._server_event import EVENT_NAMES, ServerEvent
+from lineside.cable import EVENT_NAMES, Cable, CableConfigurationError, ServerEvent
 from lineside.cable._rooms._server_events import ServerEvents
 from tests.cable.fakes import DEADLINE, client, eventually, running
 from tests.cable.rooms.conftest import ALL, over_every_bus

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from lineside.cable._core._cable import Cable
+from lineside.cable import Cable
 from lineside.cable._instrumentation import _tracing
 from tests.cable.fakes import client
 from tests.cable.rooms.conftest import ALL

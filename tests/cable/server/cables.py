@@ -9,10 +9,9 @@ from typing import Any
 
 import uvicorn
 
-from lineside.cable._instrumentation._stats import CableStats
+from lineside.cable import CableLimits, CableStats, Identity
 from lineside.cable._protocol._frame import Frame
-from lineside.cable._protocol._identity import GUEST, Identity
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable._protocol._identity import GUEST
 from lineside.cable.asgi import STATE_KEY, CableEndpoint, ServerHooks, install_seam
 
 

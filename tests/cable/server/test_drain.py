@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from lineside.cable import CableLimits
 from lineside.cable._core._drain import drain
-from lineside.cable._protocol._limits import CableLimits
 from lineside.cable.asgi import ServerHooks
 
 pytestmark = pytest.mark.anyio

@@ -11,9 +11,9 @@ import websockets
 from uvicorn.config import UvicornDeprecationWarning
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from lineside.cable._auth._refusals import InvalidToken, TooManyAttempts
+from lineside.cable import Identity, InvalidToken, TooManyAttempts
 from lineside.cable._protocol._frame_size import is_too_large
-from lineside.cable._protocol._identity import GUEST, Identity
+from lineside.cable._protocol._identity import GUEST
 from lineside.cable.asgi import CableEndpoint, Refused
 from tests.cable.server.cables import App, EchoCable, serving, until
 

@@ -11,7 +11,7 @@ import pytest
 import websockets
 from websockets.exceptions import InvalidStatus
 
-from lineside.cable._protocol._identity import Identity
+from lineside.cable import Identity
 from lineside.cable._server._send_wire import SendWire
 from lineside.cable.asgi import Refused
 from tests.cable.server.cables import App, EchoCable, until

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import websockets
 
-from lineside.cable._protocol._identity import GUEST, Identity
+from lineside.cable import Identity
+from lineside.cable._protocol._identity import GUEST
 from lineside.cable._server._eager import run_eagerly
 from lineside.cable._server._keepalive import Keepalive
 from lineside.cable._server._socket import CableSocket

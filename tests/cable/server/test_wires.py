@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from lineside.cable._protocol._frame import Frame
 from lineside.cable._server._rfc6455 import close_frame
-from lineside.cable._server._seam import EXTENSION, TransportDoor, TransportSeam, install_seam
+from lineside.cable._server._seam import EXTENSION, TransportDoor, TransportSeam
 from lineside.cable._server._send_wire import SendWire
 from lineside.cable._server._transport_wire import TransportWire, short_reason
+from lineside.cable.asgi import install_seam
 from tests.cable.server.cables import App, EchoCable, serving, until
 from tests.cable.server.test_endpoint import LEAN, everything, ws  # noqa: F401 - a fixture
 

@@ -5,9 +5,7 @@ from typing import ClassVar
 import pytest
 
 from lineside.bus.memory import MemoryBroker
-from lineside.cable._channel._channel import Channel
-from lineside.cable._core._cable import Cable
-from lineside.cable._protocol._identity import Identity
+from lineside.cable import Cable, Channel, Identity
 from tests.cable.core.cables import EXT, cable, client, identifier, messages, subscribe
 from tests.cable.fakes import FakeClient, eventually, running
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from lineside.cable._channel._channel import Channel
+from lineside.cable import Channel
 from tests.cable.core.cables import EXT, cable, client, identifier, messages, subscribe
 from tests.cable.fakes import running
 

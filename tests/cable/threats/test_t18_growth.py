@@ -5,8 +5,7 @@ import secrets
 
 import pytest
 
-from lineside.cable._channel._channel import Channel
-from lineside.cable._protocol._limits import CableLimits
+from lineside.cable import CableLimits, Channel
 from tests.cable.core.cables import EXT, cable, client, identifier, subscribe
 from tests.cable.fakes import eventually, running
 
