@@ -57,12 +57,14 @@ async def test_a_session_goes_on_at_another_node_without_a_word_about_its_subscr
 
 async def test_a_session_is_good_for_its_own_client_and_once() -> None:
     async with running(node := cable([Feed])):
-        before = await _seen(node, None)
-        thief = await client(node, EXT, identity=Identity(id="mallory"), restore=before.connection.id)
+        session = (await _seen(node, None)).connection.id
+        thief = await client(node, EXT, identity=Identity(id="mallory"), restore=session)
         assert "restored" not in await thief.receive()
         assert not thief.connection.subscriptions
-        again = await client(node, EXT, identity=ALICE, restore=before.connection.id)
-        assert "restored" not in await again.receive()
+        again = await client(node, EXT, identity=ALICE, restore=session)
+        assert (await again.receive())["restored_ids"] == [FEED]
+        twice = await client(node, EXT, identity=ALICE, restore=session)
+        assert "restored" not in await twice.receive()
 
 
 async def test_a_channel_decides_anew_whether_its_client_may_listen() -> None:

@@ -76,8 +76,8 @@ class Sessions:
             The identifiers that are back, their live messages held; None when nothing was kept for this
             identity.
         """
-        kept = await self._take(session)
-        if kept is None or kept.get("who") != _owner(connection):
+        kept = await self._take(session, _owner(connection))
+        if kept is None:
             return None
         restored: list[str] = []
         for identifier in kept["subscriptions"]:
@@ -92,12 +92,17 @@ class Sessions:
         connection.restored_positions = {each: kept["subscriptions"][each] for each in restored}
         return restored
 
-    async def _take(self, session: str) -> dict[str, Any] | None:
+    async def _take(self, session: str, owner: str) -> dict[str, Any] | None:
         membership = self._cable.bus.membership
         if membership is None or len(session) > _MAX_CHARS or not session.isalnum():
             return None
+        key = _KEY + session
         try:
-            value = await membership.take(_KEY + session)
+            # Looked at first: who merely knows the id must not use the session up.
+            seen = await membership.get(key)
+            if seen is None or loads(seen)["who"] != owner:
+                return None
+            value = await membership.take(key)
         except BusError:
             return None
         return None if value is None else loads(value)
