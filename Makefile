@@ -29,7 +29,7 @@ $(READY): pyproject.toml
 demo: setup ## Serve the example blog and chat on 127.0.0.1:8000 (PORT=... for another port)
 	@$(BIN)/python -m examples.blog
 
-test: setup ## Run every test, page snippet and example, with branch coverage, in three processes
+test: setup ## Run every test, page snippet and example, with branch coverage, in four processes
 	@$(BIN)/python scripts/run_tests.py
 
 faults: setup ## Kill, cut off and empty everything under a cluster, 20 times each: hours (FAULTS="--rows F1 --rounds 3")

@@ -1,8 +1,8 @@
-"""Run every test, page snippet and example in three processes at once, and report the coverage of all.
+"""Run every test, page snippet and example in four processes at once, and report the coverage of all.
 
-The tests of the model layer, and those of the bus and the cable, take as long as all the others together;
-the latter mostly wait for servers. Two cores are not much to ask. Whatever is given on the command line goes
-to every run of pytest.
+The tests of the model layer take as long as all the others together, and those of the bus and of the cable
+mostly wait for servers. Two cores are not much to ask. Whatever is given on the command line goes to every
+run of pytest.
 """
 
 import subprocess
@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import IO
 
 _ROOT = Path(__file__).parent.parent
-_MODELS = ("tests/models",)
-_REALTIME = ("tests/bus", "tests/cable", "tests/faults")
+# What runs beside the rest, by the name of its run.
+_BESIDE = {
+    "models": ("tests/models",),
+    "cable": ("tests/cable",),
+    "bus": ("tests/bus", "tests/faults", "tests/browser"),
+}
 # Every place whose code is executed.
 _EVERYWHERE = ("README.md", "docs", "src", "examples", "tests")
 
@@ -35,17 +39,13 @@ def main(options: Sequence[str]) -> int:
     """
     subprocess.run([*_COVERAGE, "erase"], cwd=_ROOT, check=True)
     with ExitStack() as stack:
-        beside = [_begin(stack, name, paths, options) for name, paths in _beside().items()]
-        rest = [f"--ignore={path}" for paths in _beside().values() for path in paths]
+        beside = [_begin(stack, name, paths, options) for name, paths in _BESIDE.items()]
+        rest = [f"--ignore={path}" for paths in _BESIDE.values() for path in paths]
         last = subprocess.run([*_RUN, *_EVERYWHERE, *rest, *options], cwd=_ROOT, check=False)
         codes = {last.returncode, *(_show(process, output) for process, output in beside)}
     subprocess.run([*_COVERAGE, "combine", "--quiet"], cwd=_ROOT, check=True)
     subprocess.run([*_COVERAGE, "report"], cwd=_ROOT, check=True)
     return next(iter(codes - {0, _NOTHING_TO_RUN}), min(codes))
-
-
-def _beside() -> dict[str, tuple[str, ...]]:
-    return {"models": _MODELS, "realtime": tuple(path for path in _REALTIME if (_ROOT / path).is_dir())}
 
 
 def _begin(

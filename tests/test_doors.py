@@ -20,6 +20,7 @@ REDIS = {
     "hiredis",
     "jwt",
     "opentelemetry",
+    "async_timeout",  # redis-py's, on Python before 3.11.3
     "psutil",
     "redis",
     "typing_extensions",
