@@ -37,6 +37,7 @@ class FaultProxy:
         self._pairs: dict[asyncio.Task[None], tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = {}
         self._server: asyncio.Server | None = None
         self.port = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self.accepted = 0
         self.latency = 0.0
         self.jitter = 0.0
@@ -56,7 +57,8 @@ class FaultProxy:
         if self._server is not None:
             self._server.close()
         self.reset()
-        tasks = tuple(self._pairs)
+        # Those that still connect to the target are in no pair yet.
+        tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -79,6 +81,10 @@ class FaultProxy:
             _reset(*pair)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         # asyncio logs the cancelling of a handler as an error of its own.
         with suppress(asyncio.CancelledError):
             await self._relay(reader, writer)
@@ -87,9 +93,12 @@ class FaultProxy:
         self.accepted += 1
         try:
             its_reader, its_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        except OSError:
+        except BaseException as error:
+            # Also when the proxy is closed meanwhile: nobody else knows of this connection yet.
             writer.transport.abort()
-            return
+            if isinstance(error, OSError):
+                return
+            raise
         task = asyncio.current_task()
         assert task is not None
         self._pairs[task] = (writer, its_writer)
