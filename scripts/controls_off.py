@@ -108,10 +108,9 @@ CONTROLS = (
     ),
     Control(
         "T19 more connections than there is room for",
-        "cable/_protocol/_limits.py",
-        "    connections: int = 50_000",
-        "    connections: int = 50_000\n\n    def __post_init__(self) -> None:\n"
-        '        object.__setattr__(self, "connections", 50_000)\n',
+        "cable/_server/_front_door.py",
+        "if max(self._seats, len(self.cable.connections)) >= self.cable.limits.connections:",
+        "if max(self._seats, len(self.cable.connections)) < 0:",
         "tests/cable/server/test_endpoint.py::test_a_full_node_answers_503_and_takes_again_when_somebody_left",
     ),
     Control(
