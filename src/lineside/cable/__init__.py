@@ -36,6 +36,7 @@ from lineside.cable._auth._refusals import (
 )
 from lineside.cable._auth._signed_streams import SignedStreams
 from lineside.cable._auth._tickets import MemoryTickets, Tickets, TicketStore
+from lineside.cable._cable import Cable
 from lineside.cable._channel._asyncapi import asyncapi_document
 from lineside.cable._channel._channel import Channel
 from lineside.cable._channel._identifiers import identified_by
@@ -51,7 +52,6 @@ from lineside.cable._channel._marks import (
     rescue_from,
 )
 from lineside.cable._channel._registry import ChannelRegistry
-from lineside.cable._core._cable import Cable
 from lineside.cable._core._connection import Connection
 from lineside.cable._instrumentation._metrics import CableMetrics
 from lineside.cable._instrumentation._stats import CableStats

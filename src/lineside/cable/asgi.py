@@ -37,7 +37,7 @@ from lineside.cable._server._server_hooks import STATE_KEY, ServerHooks
 from lineside.cable._server._transport_wire import TransportWire
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
     from lineside.cable._core._connection import Connection
 
 __all__ = [

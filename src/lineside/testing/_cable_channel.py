@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from lineside.cable import Cable, Channel, ChannelRegistry, Identity
 from lineside.cable._channel._injection import dependencies_of
-from lineside.cable._channel._values import json_value
 from lineside.cable._fastapi._identities import identity_for
 from lineside.cable._protocol._ports import ConnectionPort
+from lineside.cable._protocol._values import json_value
 from lineside.exceptions import ConfigurationError
 from lineside.strict_json import dumps
 from lineside.testing._cable_channel_test import ChannelTest, OpenForTest

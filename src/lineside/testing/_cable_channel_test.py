@@ -5,7 +5,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from lineside.cable import Cable, Channel, RequestFailed
 from lineside.cable._channel._run import OpenChannel
-from lineside.cable._channel._values import json_value
+from lineside.cable._protocol._values import json_value
 from lineside.strict_json import dumps, loads
 from lineside.testing._cable_stubs import StubConnection, StubSubscription
 

@@ -1,6 +1,7 @@
 """An app or a cable that runs while somebody needs it, in the event loop of the test."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -51,17 +52,17 @@ async def running(target: Any) -> AsyncGenerator[Mapping[str, Any]]:
             await run.stop()
 
 
-class _Run:
+class _Run(ABC):
     def __init__(self) -> None:
         self.users = 0
         self.lock = asyncio.Lock()
         self.state: dict[str, Any] = {}
 
-    async def start(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def start(self) -> None: ...
 
-    async def stop(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def stop(self) -> None: ...
 
 
 class _CableRun(_Run):

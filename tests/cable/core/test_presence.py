@@ -1,5 +1,6 @@
 """Who is present on a stream: the same on every node, and true again soon after a node has died."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -121,3 +122,24 @@ async def test_a_whisper_reaches_the_others_only_and_is_not_kept() -> None:
         assert "offset" not in frame
         assert not [each for each in alice.frames() if each.get("message") == {"typing": True}]
         assert (await node.bus.read("lobby")).messages == ()
+
+
+async def test_a_stream_may_begin_while_a_whisper_waits_for_the_bus() -> None:
+    async with running(node := cable([Lobby])):
+        alice, bob = await present(node, "alice"), await present(node, "bob")
+        waiting, go_on = asyncio.Event(), asyncio.Event()
+        publish = node.bus.publish
+
+        async def slow_publish(*args: Any, **kwargs: Any) -> Any:
+            waiting.set()
+            await go_on.wait()
+            return await publish(*args, **kwargs)
+
+        node.bus.publish = slow_publish  # type: ignore[method-assign]
+        await alice.send({"command": "whisper", "identifier": LOBBY, "data": "hush"})
+        await asyncio.wait_for(waiting.wait(), 10)
+        await alice.connection.subscriptions[LOBBY].stream_from("another")
+        go_on.set()
+        await bob.receive(lambda each: each.get("message") == "hush")
+        await eventually(lambda: not alice.connection._lanes.pending)
+        assert node.stats.faults == 0

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, ove
 from lineside.cable._channel._actions import actions_of
 from lineside.cable._channel._declaration import Declaration, declaration_of
 from lineside.cable._channel._streams import Streaming, has_been_asked
-from lineside.cable._channel._values import on_loop
 from lineside.cable._protocol._errors import CableConfigurationError
+from lineside.cable._protocol._values import on_loop
 
 __all__ = ["Channel"]
 

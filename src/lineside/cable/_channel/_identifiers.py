@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lineside.cable._channel._values import json_value
 from lineside.cable._protocol._errors import CableConfigurationError
+from lineside.cable._protocol._values import json_value
 
 __all__ = ["identified_by"]
 

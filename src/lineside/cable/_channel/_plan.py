@@ -16,8 +16,8 @@ from lineside.cable._channel._injection import (
     refuse_dependencies,
 )
 from lineside.cable._channel._marks import Periodic
-from lineside.cable._channel._values import json_value
 from lineside.cable._protocol._errors import CableConfigurationError
+from lineside.cable._protocol._values import json_value
 from lineside.callbacks import Planned, adapted
 
 __all__ = ["ActionPlan", "ChannelPlan", "RescuePlan", "TimerPlan", "plan_channel"]

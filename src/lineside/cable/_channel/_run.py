@@ -11,7 +11,7 @@ from lineside.cable._channel._injection import Inject
 from lineside.cable._channel._periodic import Timers
 from lineside.cable._channel._plan import ActionPlan, ChannelPlan, TimerPlan
 from lineside.cable._channel._streams import ChannelState, has_been_asked
-from lineside.cable._core._cancelling import app_code
+from lineside.cable._protocol._cancelling import app_code
 from lineside.cable._protocol._errors import ErrorCode, RequestFailed
 from lineside.cable._protocol._ports import SubscriptionPort
 from lineside.callbacks import CallbackRun, Planned

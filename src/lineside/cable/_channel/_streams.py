@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lineside.bus import Published
 from lineside.cable._channel._naming import broadcasting_name, presence_of
-from lineside.cable._channel._values import json_value, on_loop
 from lineside.cable._protocol._errors import CableConfigurationError
 from lineside.cable._protocol._identity import Identity
 from lineside.cable._protocol._ports import ConnectionPort, StreamTransform, SubscriptionPort
+from lineside.cable._protocol._values import json_value, on_loop
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
 
 __all__ = ["ChannelState", "Streaming", "has_been_asked"]
 

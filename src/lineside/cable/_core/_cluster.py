@@ -14,7 +14,7 @@ from lineside.strict_json import dumps, loads
 
 if TYPE_CHECKING:
     from lineside.bus import BusSubscription, Registration
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
 
 __all__ = ["Cluster", "Command"]
 

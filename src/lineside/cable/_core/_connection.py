@@ -38,7 +38,7 @@ from lineside.cable._protocol._ports import Handshake
 from lineside.cable._protocol._wire import Wire
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
 
 __all__ = ["Connection", "State"]
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
 
 __all__ = ["drain"]
 

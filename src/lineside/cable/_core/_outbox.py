@@ -114,10 +114,6 @@ class Outbox:
         if size > self._max_bytes or len(frames) > self._max_frames:
             self._overflow()
 
-    def settle(self) -> None:
-        """Take what was given to an audience: whoever comes to it or leaves it now must not change that."""
-        self._flusher.settle()
-
     def pass_on(self, frames: list[Frame], size: int) -> None:
         """Hand frames over at once if nothing waits and the wire has little to do; else they wait.
 
@@ -161,7 +157,7 @@ class Outbox:
     def close(self) -> None:
         """Hand over what waits and take nothing more."""
         if not self.closed:
-            self.settle()
+            self._flusher.settle()
             if self.frames:
                 frames, self.frames, self.size = self.frames, [], 0
                 self.wire.write(frames)

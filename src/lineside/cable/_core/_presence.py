@@ -11,7 +11,7 @@ from lineside.cable._protocol._message import KIND
 from lineside.strict_json import dumps
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
     from lineside.cable._core._connection import Connection
     from lineside.cable._core._subscription import Subscription
 

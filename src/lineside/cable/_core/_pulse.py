@@ -13,7 +13,7 @@ from lineside.cable._protocol._events import PingEvent
 from lineside.cable._protocol._frame import Frame
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
 
 __all__ = ["CLOSE_TOKEN_EXPIRED", "Pulse"]
 

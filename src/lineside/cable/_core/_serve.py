@@ -22,6 +22,7 @@ from lineside.cable._protocol._commands import (
 )
 from lineside.cable._protocol._errors import ErrorCode, RequestFailed, UnknownChannelError
 from lineside.cable._protocol._events import (
+    ACK,
     Confirmation,
     HistoryConfirmation,
     Rejection,
@@ -29,7 +30,6 @@ from lineside.cable._protocol._events import (
     Unsubscription,
 )
 from lineside.cable._protocol._message import EXCLUDE
-from lineside.cable._rooms._dispatcher import ACK
 from lineside.strict_json import dumps
 
 if TYPE_CHECKING:
@@ -232,11 +232,10 @@ async def _perform(connection: "Connection", command: Perform) -> None:
 
 async def _whisper(subscription: Subscription, command: Whisper) -> None:
     connection = subscription.connection
-    for attachment in subscription.attachments.values():
-        if attachment.whisper:
-            await connection.cable.bus.publish(
-                attachment.stream, dumps(command.data), headers={EXCLUDE: connection.id}
-            )
+    # A list: a timer may begin or stop a stream while this one waits for the bus.
+    streams = [each.stream for each in subscription.attachments.values() if each.whisper]
+    for stream in streams:
+        await connection.cable.bus.publish(stream, dumps(command.data), headers={EXCLUDE: connection.id})
     if connection.codec.replies and command.request_id is not None:
         connection.send(Reply(ACK, None, command.request_id))
 

@@ -16,7 +16,7 @@ from lineside.cable._protocol._errors import RequestFailed
 from lineside.strict_json import dumps, loads
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
     from lineside.cable._core._connection import Connection
 
 __all__ = ["Sessions"]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 
-from lineside.cable._core._cable import Cable
+from lineside.cable._cable import Cable
 from lineside.cable._core._presence import record
 from lineside.cable._core._subscription import check_stream
 from lineside.cable._fastapi._api_key import APIGuards

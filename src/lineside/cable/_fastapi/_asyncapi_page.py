@@ -8,9 +8,9 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
+from lineside.cable._cable import Cable
 from lineside.cable._channel._asyncapi import asyncapi_document
 from lineside.cable._channel._registry import ChannelRegistry
-from lineside.cable._core._cable import Cable
 
 __all__ = ["add_asyncapi", "page_of"]
 

@@ -1,7 +1,7 @@
 """The WebSocket endpoint of a router: the cable's own, with the client ids that guests may ask for."""
 
 from lineside.cable._auth._client_ids import ClientIds
-from lineside.cable._core._cable import Cable
+from lineside.cable._cable import Cable
 from lineside.cable._core._connection import Connection
 from lineside.cable._fastapi._gate import Gate
 from lineside.cable._protocol._wire import Wire

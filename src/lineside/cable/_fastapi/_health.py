@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from lineside import __version__
-from lineside.cable._core._cable import Cable
+from lineside.cable._cable import Cable
 
 __all__ = ["HEALTH", "Health", "add_health"]
 

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from lineside.bus import refuse_several_processes
-from lineside.cable._core._cable import Cable
+from lineside.cable._cable import Cable
 from lineside.cable._fastapi._gate import Gate
 from lineside.cable._fastapi._routes import place_of
 from lineside.cable._fastapi._state import cables_of

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 
-from lineside.cable._core._cable import Cable
+from lineside.cable._cable import Cable
 from lineside.cable._core._subscription import check_stream
 from lineside.cable._fastapi._api import MAX_BODY_BYTES
 from lineside.cable._fastapi._api_key import APIGuards

@@ -12,11 +12,11 @@ from lineside.cable._auth._origins import OriginPolicy
 from lineside.cable._auth._permissions import AnonymousRights
 from lineside.cable._auth._rates import ConnectionRates
 from lineside.cable._auth._signed_streams import SignedStreams
+from lineside.cable._cable import Cable
 from lineside.cable._channel._channel import Channel
 from lineside.cable._channel._injection import NewAbility
 from lineside.cable._channel._registry import ChannelRegistry, list_of_channels
 from lineside.cable._channel._stream_channels import PublicStreams, stream_channels
-from lineside.cable._core._cable import Cable
 from lineside.cable._fastapi._api import add_api
 from lineside.cable._fastapi._api_key import guards_of
 from lineside.cable._fastapi._asyncapi_page import add_asyncapi

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from lineside.cable._core._cable import Cable
+from lineside.cable._cable import Cable
 from lineside.cable._protocol._identity import Identity
 from lineside.exceptions import ConfigurationError
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from lineside.cable._auth._headers import single_header
 from lineside.cable._auth._tickets import Tickets
-from lineside.cable._core._cable import Cable
+from lineside.cable._cable import Cable
 from lineside.cable._fastapi._api_route import APIRouteOfCable
 from lineside.cable._fastapi._gate import Gate
 from lineside.signing import Signer

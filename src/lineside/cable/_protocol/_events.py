@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from lineside.bus import Position
 
 __all__ = [
+    "ACK",
     "Confirmation",
     "Disconnection",
     "Event",
@@ -24,6 +25,10 @@ __all__ = [
     "Unsubscription",
     "Welcome",
 ]
+
+
+ACK: Final = "ack"
+"""The type of the answer to a request that went well and has nothing to say."""
 
 
 @dataclass(frozen=True, slots=True)

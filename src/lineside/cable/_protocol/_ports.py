@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lineside.cable._protocol._identity import Identity
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
 
 __all__ = ["ChannelPort", "Channels", "ConnectionPort", "Handshake", "StreamTransform", "SubscriptionPort"]
 

@@ -14,7 +14,7 @@ from lineside.cable._rooms._room import Room, stream_of
 from lineside.strict_json import loads
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
 
 __all__ = ["register_built_in"]
 

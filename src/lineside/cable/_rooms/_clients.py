@@ -14,7 +14,7 @@ from lineside.cable._rooms._leavings import Leavings
 from lineside.cable._rooms._replacing import Replacing
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
     from lineside.cable._core._connection import Connection
 
 __all__ = ["Clients"]

@@ -9,7 +9,7 @@ from lineside.cable._protocol._events import Reply
 from lineside.cable._protocol._frame import Frame
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
     from lineside.cable._core._connection import Connection
 
 __all__ = ["Delivery", "DirectMessages"]

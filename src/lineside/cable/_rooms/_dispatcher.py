@@ -11,17 +11,14 @@ from lineside.cable._auth._permissions import REQUIRED_PERMISSIONS, require_perm
 from lineside.cable._channel._errors import answer_of
 from lineside.cable._protocol._commands import Request
 from lineside.cable._protocol._errors import CableConfigurationError, ErrorCode, RequestFailed
-from lineside.cable._protocol._events import Reply
+from lineside.cable._protocol._events import ACK, Reply
 from lineside.cable._rooms._handlers import Answer, Handler, InjectHandler
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
     from lineside.cable._core._connection import Connection
 
-__all__ = ["ACK", "Messages"]
-
-ACK: Final = "ack"
-"""The type of the answer to a request that went well and has nothing to say."""
+__all__ = ["Messages"]
 
 _MAX_TYPE_CHARS: Final = 255
 

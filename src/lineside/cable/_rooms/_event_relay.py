@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lineside.bus import BusError
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
 
 __all__ = ["EventRelay"]
 

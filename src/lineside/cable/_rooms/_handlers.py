@@ -11,7 +11,7 @@ from pydantic_core import to_jsonable_python
 
 from lineside.cable._channel._arguments import adapter_of, hints_of, is_dependency
 from lineside.cable._channel._errors import invalid
-from lineside.cable._core._cancelling import app_code
+from lineside.cable._protocol._cancelling import app_code
 from lineside.cable._protocol._errors import CableConfigurationError
 from lineside.cable._protocol._ports import ConnectionPort
 from lineside.callbacks import adapted

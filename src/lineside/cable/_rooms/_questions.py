@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lineside.bus import BusUnavailable
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
 
 __all__ = ["Answerer", "Questions"]
 

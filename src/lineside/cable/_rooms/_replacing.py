@@ -11,7 +11,7 @@ from lineside.bus import Member
 from lineside.cable._auth._close_codes import CloseCode
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
     from lineside.cable._core._connection import Connection
 
 __all__ = ["Replacing"]

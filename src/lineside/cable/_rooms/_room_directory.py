@@ -10,7 +10,7 @@ from lineside.cable._rooms._room import Room, check_room_id, check_room_name, gr
 
 if TYPE_CHECKING:
     from lineside.bus import Presence
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
 
 __all__ = ["RoomDirectory"]
 

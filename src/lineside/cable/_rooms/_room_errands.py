@@ -8,7 +8,7 @@ from lineside.cable._protocol._errors import ErrorCode, RequestFailed
 from lineside.cable._rooms._room import room_failed
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
     from lineside.cable._core._connection import Connection
 
 __all__ = ["RoomErrands"]

@@ -17,7 +17,7 @@ from lineside.cable._rooms._room_errands import RoomErrands
 from lineside.cable._rooms._seats import Seats
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
     from lineside.cable._core._connection import Connection
 
 __all__ = ["Rooms"]

@@ -18,7 +18,7 @@ from lineside.cable._rooms._server_events import ServerEvents
 from lineside.cable._sse._helpers import ServerSentEvents
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
     from lineside.cable._core._connection import Connection
     from lineside.cable._instrumentation._metrics import CableMetrics
 

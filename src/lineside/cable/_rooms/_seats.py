@@ -15,7 +15,7 @@ from lineside.cable._rooms._leavings import Leavings
 from lineside.cable._rooms._room import Room, group_of, room_failed, stream_of
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
     from lineside.cable._core._connection import Connection
 
 __all__ = ["Seats"]

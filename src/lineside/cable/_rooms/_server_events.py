@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from lineside.cable._core._cancelling import app_code
+from lineside.cable._protocol._cancelling import app_code
 from lineside.cable._protocol._errors import CableConfigurationError
 from lineside.cable._rooms._event_relay import EventRelay
 from lineside.cable._rooms._server_event import EVENT_NAMES, EventHandler, ServerEvent
 from lineside.callbacks import adapted
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
     from lineside.cable._core._connection import Connection
 
 __all__ = ["ServerEvents"]

@@ -21,7 +21,7 @@ from lineside.cable._server._handshake import (
 )
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
     from lineside.cable._protocol._codec import Codec
 
 __all__ = ["FrontDoor"]

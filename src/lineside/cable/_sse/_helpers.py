@@ -7,7 +7,7 @@ from lineside.bus import Published
 from lineside.cable._rooms._direct import Delivery
 
 if TYPE_CHECKING:
-    from lineside.cable._core._cable import Cable
+    from lineside.cable._cable import Cable
 
 __all__ = ["ServerSentEvents"]
 

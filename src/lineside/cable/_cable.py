@@ -11,7 +11,6 @@ from typing import Any
 
 from lineside.bus import NO_HISTORY, Backend, Bus, Departed, Discontinuity, Published
 from lineside.cable._auth._rates import TokenBucket
-from lineside.cable._channel._values import json_bytes
 from lineside.cable._core._cluster import Cluster
 from lineside.cable._core._connection import Connection, State
 from lineside.cable._core._drain import drain
@@ -32,6 +31,7 @@ from lineside.cable._protocol._identity import GUEST, Identity
 from lineside.cable._protocol._limits import CableLimits
 from lineside.cable._protocol._message import EXCLUDE, TYPE
 from lineside.cable._protocol._ports import Channels, Handshake
+from lineside.cable._protocol._values import json_bytes
 from lineside.cable._protocol._wire import Wire
 from lineside.cable._rooms._sdk import CableSDK
 from lineside.cable.codecs import CodecRegistry, standard_codecs
